@@ -1,0 +1,207 @@
+"""Reads a YAML, TOML or JSON document that nobody vouches for.
+
+The limits hold before anything is built from the document: its size, its depth, its number of
+values and the length of its strings. YAML's aliases, anchors and tags are refused, because a few
+hundred bytes of them grow to gigabytes or name code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tomllib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from kseq.errors import RecipeError
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 16
+MAX_VALUES = 5_000
+MAX_STRING = 4_096
+
+
+def read(path: Path) -> tuple[Any, dict[str, int]]:
+    """The values of a document, and the line of each recipe path where the format tells it.
+
+    Raises:
+        RecipeError: If the file cannot be read, is none of the formats or breaks a limit.
+    """
+    source = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RecipeError(f"larger than {MAX_BYTES // 1024} KiB; a recipe is small", source)
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError("no such file", source) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not UTF-8 text (byte {error.start})", source) from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror or error}", source) from None
+    parsers = {".yaml": _yaml, ".yml": _yaml, ".json": _json, ".toml": _toml}
+    parser = parsers.get(path.suffix.lower())
+    if parser is None:
+        raise RecipeError(f"expected a name ending in {', '.join(parsers)}", source)
+    try:
+        values, lines = parser(text)
+        check_limits(values)
+    except RecipeError as error:
+        raise RecipeError(error.mistakes, source) from None
+    except RecursionError:
+        raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", source) from None
+    return values, lines
+
+
+def write(values: dict[str, Any], path: Path) -> None:
+    """Writes a document in the format of its name, whole or not at all."""
+    if path.suffix.lower() == ".json":
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    elif path.suffix.lower() in (".yaml", ".yml"):
+        text = to_yaml(values)
+    else:
+        raise RecipeError("a recipe is written as .yaml or .json", str(path))
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        staged.write_text(text, encoding="utf-8")
+        os.replace(staged, path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise RecipeError(f"cannot be written: {error.strerror or error}", str(path)) from None
+
+
+def to_yaml(values: Any) -> str:
+    """YAML with keys in their order and short collections on one line."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 100
+    stream = io.StringIO()
+    yaml.dump(values, stream)
+    return stream.getvalue()
+
+
+def _yaml(text: str) -> tuple[Any, dict[str, int]]:
+    # A loader of its own each time: they keep state after an error.
+    try:
+        _scan(YAML(typ="safe", pure=True).parse(text))
+        node = YAML(typ="safe", pure=True).compose(text)
+        values = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        problem = (error.problem or error.context or "not YAML").splitlines()[0]
+        raise RecipeError(f"{where}{problem}") from None
+    except (YAMLError, ValueError) as error:
+        raise RecipeError(f"not YAML: {str(error).splitlines()[0]}") from None
+    return values, dict(_lines(node, ""))
+
+
+def _scan(events: Iterator[Any]) -> None:
+    """Refuses what would be dangerous to load, from the parser's events alone."""
+    depth = values = documents = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise RecipeError(f"line {line}: a recipe is one YAML document")
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError(f"line {line}: YAML anchors and aliases are not accepted")
+        if isinstance(event, NodeEvent):
+            values += 1
+            if getattr(event, "tag", None) is not None:
+                raise RecipeError(f"line {line}: YAML tags are not accepted, got {event.tag}")
+        if isinstance(event, ScalarEvent) and len(event.value) > MAX_STRING:
+            raise RecipeError(f"line {line}: a value longer than {MAX_STRING} characters")
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise RecipeError(f"line {line}: nested deeper than {MAX_DEPTH} levels")
+        if values > MAX_VALUES:
+            raise RecipeError(f"line {line}: more than {MAX_VALUES} values")
+
+
+def _lines(node: Node | None, path: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            below = f"{path}.{key.value}" if path else str(key.value)
+            yield below, key.start_mark.line + 1
+            yield from _lines(value, below)
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, f"{path}.{index}")
+
+
+def _json(text: str) -> tuple[Any, dict[str, int]]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise RecipeError(f"the key {name!r} stands twice")
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise RecipeError(f"{constant} is not a value of JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=once, parse_constant=refuse), {}
+    except json.JSONDecodeError as error:
+        raise RecipeError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except ValueError as error:  # an integer of thousands of digits
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(f"not JSON: {error}") from None
+
+
+def _toml(text: str) -> tuple[Any, dict[str, int]]:
+    try:
+        return tomllib.loads(text), {}
+    except ValueError as error:
+        raise RecipeError(f"not TOML: {error}") from None
+
+
+def check_limits(values: Any) -> None:
+    """Refuses values that are too deep, too many, too long, or of a type JSON has not.
+
+    Raises:
+        RecipeError: With the path of the first offence.
+    """
+    stack: list[tuple[str, Any, int]] = [("", values, 1)]
+    count = 0
+    while stack:
+        path, value, depth = stack.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise RecipeError(f"more than {MAX_VALUES} values")
+        if depth > MAX_DEPTH:
+            raise RecipeError(f"{path}: nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, dict):
+            for key, below in value.items():
+                if not isinstance(key, str):
+                    raise RecipeError(f"{path or 'the recipe'}: the key {key!r} is not text")
+                stack.append((f"{path}.{key}" if path else key, below, depth + 1))
+        elif isinstance(value, (list, tuple)):
+            stack += [(f"{path}.{i}", below, depth + 1) for i, below in enumerate(value)]
+        elif isinstance(value, str):
+            if len(value) > MAX_STRING:
+                raise RecipeError(f"{path}: a value longer than {MAX_STRING} characters")
+        elif value is not None and not isinstance(value, (bool, int, float)):
+            raise RecipeError(f"{path}: {type(value).__name__} is not a value of a recipe")

@@ -1,0 +1,58 @@
+"""The `training` section: names, types, defaults and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kseq.schema import Fraction, NonNegative, Positive
+
+Epochs = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a model is trained.
+
+    Args:
+        epochs: Passes over the training data, at most.
+        batch_size: Sequences or windows an update.
+        learning_rate: Adam's step size, at its height.
+        schedule: How the learning rate falls: `constant`, `cosine` to zero over all epochs, or
+            `plateau`, halved when the validation loss has not fallen for a third of `patience`.
+        warmup: Share of all updates over which the learning rate rises from zero.
+        weight_decay: Decoupled weight decay (AdamW); 0 is plain Adam.
+        clip_norm: The gradient is scaled down to this norm over all weights; None leaves it.
+        loss: For regression and forecasting: squared, absolute or Huber error. Classification
+            always takes cross-entropy.
+        label_smoothing: Share of the probability that the target spreads over all classes.
+        mixup: Parameter of the Beta distribution by which pairs of training sequences are mixed
+            (Zhang et al. 2018); 0 mixes none. Classification of equal lengths only.
+        ema: Momentum of the moving average of the weights that the model ends with; 0 keeps the
+            last or best weights as they are.
+        validation_fraction: Share of the training data held out where `fit` gets no
+            `validation_data`: the last rows of each series, or sequences drawn at random (for
+            classes in proportion). 0 holds out nothing.
+        early_stopping: Whether training ends once the validation loss has not fallen for
+            `patience` epochs. The weights of the best epoch are kept either way.
+        patience: Epochs.
+        verbose: Whether to show a progress bar.
+    """
+
+    epochs: Epochs = 100
+    batch_size: Epochs = 32
+    learning_rate: Positive = 1e-3
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    warmup: Fraction = 0.0
+    weight_decay: NonNegative = 0.0
+    clip_norm: Positive | None = 1.0
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    label_smoothing: Fraction = 0.0
+    mixup: NonNegative = 0.0
+    ema: Fraction = 0.0
+    validation_fraction: Fraction = 0.1
+    early_stopping: bool = True
+    patience: Epochs = 10
+    verbose: bool = False

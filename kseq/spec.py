@@ -1,0 +1,52 @@
+"""What the data decides about a model, and the user never does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The sizes that a builder takes from the data.
+
+    A model built from a spec takes a dict of inputs, batch first: `x` `(batch, time, features)`;
+    `lengths` `(batch,)`, the number of valid leading steps, if `ragged`; `future`
+    `(batch, horizon, future)` if there are covariates known ahead. It returns raw scores:
+    `(batch, outputs)`, `(batch, time, outputs)` if `per_step`, or `(batch, horizon, outputs)`.
+
+    Args:
+        features: Input features a time step.
+        outputs: Classes of a classification, targets of a regression or forecast.
+        time: Time steps, where all sequences have the same number; None where lengths differ.
+        per_step: Whether every time step has its own target.
+        horizon: Steps ahead, for a forecast.
+        future: Covariates known over the horizon.
+
+    Example:
+        >>> Spec(features=3, outputs=2).ragged
+        True
+    """
+
+    features: int
+    outputs: int
+    time: int | None = None
+    per_step: bool = False
+    horizon: int | None = None
+    future: int = 0
+
+    @property
+    def ragged(self) -> bool:
+        """Whether lengths differ, so that the model takes `lengths` beside `x`."""
+        return self.time is None
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of the model's output without the batch axis."""
+        if self.horizon is not None:
+            return (self.horizon, self.outputs)
+        return (None, self.outputs) if self.per_step else (self.outputs,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain values, for the artefact."""
+        return asdict(self)
