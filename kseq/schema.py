@@ -38,9 +38,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _adapters(target: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
     constructor = target.__init__ if inspect.isclass(target) else target
     hints = get_type_hints(constructor, include_extras=True)
-    return {
-        name: TypeAdapter(hints.get(name, Any), config=_CONFIG) for name in parameters(target)
-    }
+    return {name: TypeAdapter(hints.get(name, Any), config=_CONFIG) for name in parameters(target)}
 
 
 def fill(

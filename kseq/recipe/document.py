@@ -68,6 +68,17 @@ def read(path: Path) -> tuple[Any, dict[str, int]]:
     return values, lines
 
 
+def value(text: str) -> Any:
+    """One value as it would stand in a YAML recipe: `64`, `[64, 32]`, `1e-3`, `lstm`.
+
+    Raises:
+        RecipeError: If it is none.
+    """
+    parsed, _ = _yaml(text)
+    check_limits(parsed)
+    return parsed
+
+
 def write(values: dict[str, Any], path: Path) -> None:
     """Writes a document in the format of its name, whole or not at all."""
     if path.suffix.lower() == ".json":
@@ -107,6 +118,8 @@ def _yaml(text: str) -> tuple[Any, dict[str, int]]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         problem = (error.problem or error.context or "not YAML").splitlines()[0]
         raise RecipeError(f"{where}{problem}") from None
+    except RecipeError:
+        raise
     except (YAMLError, ValueError) as error:
         raise RecipeError(f"not YAML: {str(error).splitlines()[0]}") from None
     return values, dict(_lines(node, ""))
@@ -125,8 +138,9 @@ def _scan(events: Iterator[Any]) -> None:
             raise RecipeError(f"line {line}: YAML anchors and aliases are not accepted")
         if isinstance(event, NodeEvent):
             values += 1
-            if getattr(event, "tag", None) is not None:
-                raise RecipeError(f"line {line}: YAML tags are not accepted, got {event.tag}")
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise RecipeError(f"line {line}: YAML tags are not accepted, got {tag}")
         if isinstance(event, ScalarEvent) and len(event.value) > MAX_STRING:
             raise RecipeError(f"line {line}: a value longer than {MAX_STRING} characters")
         if isinstance(event, CollectionStartEvent):

@@ -16,7 +16,11 @@ from kseq.registry import builders, readers, suggest, tasks
 from kseq.schema import fill
 
 SECTIONS = ("name", "task", "seed", "data", "model", "training", "search")
-NOT_TASK = ("model", "training", "random_state")  # constructor arguments with a section of their own
+NOT_TASK = (
+    "model",
+    "training",
+    "random_state",
+)  # these have a section of their own
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MAX_SEED = 2**32 - 1
 
@@ -67,7 +71,7 @@ class Recipe:
     @classmethod
     def from_dict(
         cls,
-        values: Mapping[str, Any],
+        values: Any,
         *,
         source: str | None = None,
         lines: Mapping[str, int] | None = None,
@@ -152,12 +156,11 @@ class Recipe:
         values = self.to_dict()
         mistakes: list[str] = []
 
+        model: Mapping[str, Any] = self.model
         task, wrong = _lookup("task.kind", tasks.get, self.task["kind"])
         mistakes += wrong
-        model = {**getattr(task, "default_model", {}), **self.model}
-        if "builder" not in self.model and "builder" in model:
-            # Another builder's defaults say nothing about this one, but no builder means this one.
-            model = {"builder": model["builder"], **self.model}
+        if "builder" not in model and task is not None:
+            model = {"builder": task.default_builder, **model}
         for section, named, find, given, skip in (
             ("task", "kind", tasks.get, self.task, NOT_TASK),
             ("model", "builder", builders.get, model, ()),
@@ -176,8 +179,7 @@ class Recipe:
             filled, wrong = fill(section, target, rest, skip=skip)
             values[section] = {named: given[named], **filled}
             mistakes += wrong
-        defaults = {**getattr(task, "default_training", {}), **self.training}
-        values["training"], wrong = fill("training", Training, defaults)
+        values["training"], wrong = fill("training", Training, self.training)
         mistakes += wrong
         _raise(mistakes, self.source, self.lines)
         return Recipe.from_dict(values, source=self.source, lines=self.lines)

@@ -1,0 +1,81 @@
+"""How many parameters a model can have at most, by arithmetic.
+
+Keras allocates while it builds, so whether a recipe's model fits has to be known before. The bound
+reads the parameter names that builders share (`units`, `filters`, `kernel_size`, ...); a test holds
+it above the true count and near it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kseq.spec import Spec
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4, "slstm": 4}
+
+
+def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
+    """An upper bound on the parameters of a builder's model.
+
+    Args:
+        spec: What the data decides.
+        parameters: The builder's parameters, complete.
+
+    Example:
+        >>> from kseq.spec import Spec
+        >>> parameter_bound(Spec(features=1, outputs=1), {"cell": "rnn", "units": 2})
+        11
+    """
+    filters = _list(parameters.get("filters"))
+    kernels = _list(parameters.get("kernel_sizes")) or _list(parameters.get("kernel_size"))
+    units = _list(parameters.get("units"))
+    total, width = 0, spec.features
+
+    for number, size in enumerate(filters):
+        kernel = kernels[min(number, len(kernels) - 1)] if kernels else 1
+        total += kernel * width * size + 5 * size  # with bias and batch normalisation
+        width = size
+    patterns = width if filters else 0
+
+    patch = parameters.get("patch", 1)
+    if units and patch > 1:
+        total += (patch * width + 1) * units[0]
+        width = units[0]
+    if parameters.get("dimension_shuffle", False) is not False:
+        width = max(width, spec.time or 0)
+    for size in units:
+        total += _recurrent(parameters, width, size)
+        width = size * (2 if parameters.get("bidirectional") else 1)
+
+    context = width + patterns
+    if parameters.get("readout") == "attention":
+        total += context * (context + 2)
+    scores = spec.outputs * (spec.horizon or 1)
+    total += (context + 1) * scores
+    if spec.future:
+        hidden = min(context, 64)
+        total += (context + spec.future + 1) * hidden + (hidden + 1) * spec.outputs
+    return total
+
+
+def _recurrent(parameters: Mapping[str, Any], width: int, units: int) -> int:
+    """One recurrent layer with what may belong to it."""
+    cell = parameters.get("cell", "lstm")
+    directions = 2 if parameters.get("bidirectional") else 1
+    count = GATES[cell] * units * (width + units + (2 if cell == "gru" else 1))
+    if cell == "slstm":
+        count += 3 * units * (units if parameters.get("peephole") == "full" else 1)
+        count += width * units if parameters.get("skip") else 0
+    count *= directions
+    if parameters.get("residual"):
+        count += width * units * directions
+    if parameters.get("layer_norm"):
+        count += 2 * units * directions
+    return count
+
+
+def _list(value: Any) -> list[int]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,103 @@
+"""The command line. Commands are imported when they are called: `--help` loads no backend."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from kseq import __version__
+from kseq.errors import KseqError
+
+COMMANDS = {
+    "list": ("kseq.cli.listing", "The builders, tasks and readers that a recipe can name."),
+    "show": ("kseq.cli.show", "A recipe with all its defaults, and the model it makes."),
+    "train": ("kseq.cli.train", "Train, score, report and publish a recipe."),
+    "evaluate": ("kseq.cli.evaluate", "Score a saved model on test data."),
+    "predict": ("kseq.cli.predict", "Predict with a saved model."),
+    "export": ("kseq.cli.export", "Publish a saved model's SavedModel in another folder."),
+    "data": ("kseq.cli.data", "List and download public data sets."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which one needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, imported now."""
+        if name not in COMMANDS:
+            return None
+        with _hushed():
+            command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands in `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ code says on stderr while it loads, unless loading fails.
+
+    It speaks of the machine's CPU and missing GPU before its log level is read, to the file
+    descriptor itself.
+    """
+    with tempfile.TemporaryFile() as said:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kseq")
+def cli() -> None:
+    """From a recipe to a trained, reported and servable Keras sequence model.
+
+    Exit codes: 0 done, 2 usage, 3 a recipe that does not hold, 4 data or an artefact that cannot
+    be used, 5 a training that could not go on.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code; a user's mistake is a message on stderr."""
+    # TensorFlow reports what it finds on a machine on stderr; here only errors are of interest.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        cli.main(args=None if argv is None else list(argv), prog_name="kseq", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KseqError as error:
+        print(f"kseq: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("kseq: interrupted; nothing was published", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `kseq list | head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""`kseq show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import keras
+from rich.table import Table
+
+from kseq.cli.options import changed, console, json_option, print_json, recipe_argument, set_option
+from kseq.errors import DataError
+from kseq.estimators.load import from_recipe
+from kseq.recipe import Recipe
+from kseq.recipe.document import to_yaml
+from kseq.report.diagram import diagram
+from kseq.run import read_data
+
+
+@click.command("show", short_help="A recipe with all its defaults, and the model it makes.")
+@recipe_argument
+@set_option
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw the model to a PNG file.")
+@json_option
+def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bool) -> None:
+    """Show the file RECIPE with all its defaults, its model's layers and parameter count.
+
+    The sizes of the model come from the data. Where the data is not there, the recipe alone is
+    shown.
+    """
+    loaded = changed(Recipe.load(recipe), changes)
+    filled = loaded.fill()
+    model, reason = None, "the recipe has no data section"
+    if loaded.data:
+        try:
+            data = read_data(loaded)
+            model = from_recipe(loaded).build(data.train.X, data.train.y)
+        except DataError as error:
+            reason = str(error)
+    if plot:
+        if model is None:
+            raise DataError(f"no model to draw: {reason}")
+        diagram(model, Path(plot))
+    rows = [] if model is None else list(layers(model))
+    if as_json:
+        parameters = None if model is None else model.count_params()
+        print_json({"recipe": filled.to_dict(), "layers": rows, "parameters": parameters})
+        return
+    click.echo(to_yaml(filled.to_dict()))
+    if model is None:
+        click.echo(f"no layer table: {reason}", err=True)
+        return
+    table = Table("layer", "type", "output", "parameters", box=None)
+    table.columns[-1].justify = "right"
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row.values()))
+    out = console()
+    out.print(table)
+    out.print(f"{model.count_params():,} parameters")
+    if plot:
+        out.print(f"drawn to {plot}")
+
+
+def layers(model: keras.Model, above: str = "") -> Iterator[dict[str, str | int]]:
+    """Every layer that does something, those of nested models under their path."""
+    for layer in model.layers:
+        name = f"{above}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from layers(layer, f"{name}/")
+        elif not isinstance(layer, keras.layers.InputLayer):
+            shape = layer.output.shape if not isinstance(layer.output, (list, tuple)) else None
+            sizes = ["any" if size is None else str(size) for size in (shape or ())[1:]]
+            yield {
+                "name": name,
+                "type": type(layer).__name__,
+                "output": f"({', '.join(['batch', *sizes])})",
+                "parameters": layer.count_params(),
+            }

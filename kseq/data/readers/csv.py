@@ -1,0 +1,104 @@
+"""Delimited text: one series, sequences in rows below each other, or one sequence a row."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from kseq.data.dataset import Dataset
+from kseq.data.files import Files
+from kseq.data.layouts import Asked, read_long, read_series, read_wide
+from kseq.data.split import Split, finish, roles
+from kseq.data.tables import Table
+from kseq.errors import RecipeError
+from kseq.registry import readers
+
+# What makes no sense in a layout, by its name.
+_FOREIGN = {
+    "series": ("train", "valid", "test", "target", "per_step", "shuffle"),
+    "long": (),
+    "wide": ("time", "per_step"),
+}
+
+
+@readers.register("csv")
+def csv(
+    *,
+    layout: Literal["series", "long", "wide"],
+    path: str | None = None,
+    train: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
+    columns: list[str] | None = None,
+    target: str | list[str] | None = None,
+    per_step: bool = False,
+    id: str | None = None,
+    time: str | None = None,
+    split: Split | None = None,
+    shuffle: int | None = None,
+    delimiter: Literal[",", ";", "\t", "|", " "] | None = None,
+    missing: list[str] | None = None,
+) -> Dataset:
+    r"""Reads CSV files, packed by gzip or not, with a header.
+
+    Args:
+        layout: What a row is. `series`: a time step of a series, for forecasting. `long`: a time
+            step of the sequence that `id` names. `wide`: a whole sequence of one feature, its steps
+            in the order of the columns; empty cells at the end make it shorter.
+        path: The file that holds everything.
+        train: The training sequences, in place of `path`.
+        valid: The validation sequences.
+        test: The test sequences.
+        columns: The columns that are features, in this order. None takes all columns of numbers
+            that have no other part to play.
+        target: The column of the targets, or the columns of several numeric targets.
+        per_step: Whether every row of a sequence has its own target, in the layout `long`.
+        id: The column that names the sequence or series of a row.
+        time: The column of time stamps. Series keep it as their index and have to be in its order;
+            in the layout `long` the rows of a sequence are sorted by it.
+        split: The sizes of [train, test] or [train, valid, test], as counts or as fractions, of
+            sequences or, in the layout `series`, of time steps. None is all for training.
+        shuffle: The seed of a shuffle of the sequences before the split.
+        delimiter: What divides cells. None finds out: comma, semicolon or tab.
+        missing: What stands for a missing value. None is `NA`, `NaN`, `nan`, `null` and `?`; an
+            empty cell always does.
+
+    Raises:
+        DataError: If a file is missing or does not hold; the message names file, line and column.
+        RecipeError: If the parameters contradict each other.
+
+    Example:
+        >>> from kseq.data.home import search_in
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, search_in(folder):
+        ...     _ = pathlib.Path(folder, "a.csv").write_text("day,load\n1,0.5\n2,NA\n")
+        ...     csv(layout="series", path="a.csv", time="day").train.X
+        {'load': array([0.5, nan])}
+    """
+    given = {
+        "train": train,
+        "valid": valid,
+        "test": test,
+        "target": target,
+        "per_step": per_step or None,
+        "shuffle": shuffle,
+        "time": time,
+    }
+    foreign = [name for name in _FOREIGN[layout] if given[name] is not None]
+    if foreign:
+        raise RecipeError([f"data.{name}: not in the layout '{layout}'" for name in foreign])
+    asked = Asked(columns=columns, target=target, per_step=per_step, id=id, time=time)
+    asked.check(layout)
+    wanted = roles(path=path, train=train, valid=valid, test=test, split=split, shuffle=shuffle)
+    files = Files()
+    tables = {
+        role: Table(name, files.text(name), delimiter=delimiter, missing=missing)
+        for role, name in wanted.items()
+    }
+    if layout == "series":
+        return read_series(tables["path"], asked, split, files.digests)
+    read = read_long if layout == "long" else read_wide
+    parts, features = read(tables, asked)
+    what = f"{path}: sequences"
+    return finish(
+        parts, split=split, shuffle=shuffle, columns=features, files=files.digests, what=what
+    )

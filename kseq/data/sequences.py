@@ -1,0 +1,189 @@
+"""Sequences as users have them, in one checked form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kseq.errors import DataError
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Checked sequences: finite, not empty, all with the same features.
+
+    Args:
+        values: `(n, time, features)`, or a list of `(time, features)` where lengths differ.
+        lengths: Time steps of each sequence, `(n,)`.
+    """
+
+    values: np.ndarray | list[np.ndarray]
+    lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def features(self) -> int:
+        """Features a time step."""
+        return int(self.values[0].shape[-1])
+
+    @property
+    def time(self) -> int | None:
+        """Time steps, where all sequences have the same number."""
+        first = int(self.lengths[0])
+        return first if (self.lengths == first).all() else None
+
+    def take(self, rows: np.ndarray) -> Sequences:
+        """The sequences at `rows`."""
+        if isinstance(self.values, np.ndarray):
+            return Sequences(self.values[rows], self.lengths[rows])
+        return Sequences([self.values[row] for row in rows], self.lengths[rows])
+
+    def padded(self, rows: np.ndarray, extra: int = 0) -> np.ndarray:
+        """`rows` as one float32 array, with zeros after each end and `extra` steps more."""
+        if isinstance(self.values, np.ndarray) and not extra:
+            return self.values[rows].astype(np.float32)
+        time = int(self.lengths[rows].max()) + extra
+        batch = np.zeros((len(rows), time, self.features), np.float32)
+        for place, row in zip(batch, rows, strict=True):
+            place[: self.lengths[row]] = self.values[row]
+        return batch
+
+    def steps(self) -> np.ndarray:
+        """All valid steps of all sequences in one float64 array, `(steps, features)`."""
+        if isinstance(self.values, np.ndarray):
+            return self.values.reshape(-1, self.features).astype(np.float64)
+        return np.concatenate(self.values).astype(np.float64)
+
+
+def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Sequences:
+    """Checks sequences and gives them their one form.
+
+    Args:
+        X: `(n, time, features)`; `(n, time)`, one feature; or a list of `(time, features)` or
+            `(time,)` arrays, whose lengths may differ.
+        features: The number of features a model was fitted with.
+        name: What to call the data in messages.
+
+    Raises:
+        DataError: If the data is empty, not numeric, not finite or of another shape.
+
+    Example:
+        >>> as_sequences([[1.0, 2.0, 3.0], [4.0, 5.0]]).lengths
+        array([3, 2])
+    """
+    if isinstance(X, (str, bytes, Mapping)) or X is None:
+        raise DataError(f"{name}: expected an array or a list of arrays, got {type(X).__name__}")
+    if hasattr(X, "toarray"):
+        raise DataError(f"{name}: sparse data is not supported; pass {name}.toarray()")
+    array = _rectangular(X)
+    sequences = _from_array(array, name) if array is not None else _from_list(list(X), name)
+    if features is not None and sequences.features != features:
+        raise DataError(
+            f"{name}: has {sequences.features} features a time step, "
+            f"but the model was fitted with {features}"
+        )
+    return sequences
+
+
+def _rectangular(X: Any) -> np.ndarray | None:
+    """The data as one array, or None where lengths differ."""
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return X
+    if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
+        return np.asarray(X)
+    try:
+        array = np.asarray(X)
+    except ValueError:  # inhomogeneous: lengths differ
+        return None
+    if array.dtype != object:
+        return array
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _from_array(array: np.ndarray, name: str) -> Sequences:
+    if array.ndim not in (2, 3):
+        if array.size == 0:
+            raise DataError(f"{name}: is empty; at least one sequence is needed")
+        raise DataError(
+            f"{name}: expected (n, time, features) or (n, time), got an array of shape "
+            f"{array.shape}. Reshape your data: one sequence alone is {name}[None]"
+        )
+    if len(array) == 0:
+        raise DataError(f"{name}: is empty; at least one sequence is needed, got {array.shape}")
+    if array.shape[1] == 0:
+        raise DataError(f"{name}: has sequences of 0 time steps; at least 1 is needed")
+    if array.shape[-1] == 0:
+        raise DataError(f"{name}: 0 feature(s) (shape={array.shape}); at least 1 is needed")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    array = _numeric(array, name)
+    finite = np.isfinite(array)
+    if not finite.all():
+        row, step, feature = (int(i) for i in np.argwhere(~finite)[0])
+        raise DataError(
+            f"{name}: {_value(array[row, step, feature])} in sequence {row}, step {step}, "
+            f"feature {feature}; fill or drop missing values first"
+        )
+    return Sequences(array, np.full(len(array), array.shape[1]))
+
+
+def _from_list(items: Sequence[Any], name: str) -> Sequences:
+    if not items:
+        raise DataError(f"{name}: is empty; at least one sequence is needed")
+    values: list[np.ndarray] = []
+    for row, item in enumerate(items):
+        where = f"{name}[{row}]"
+        try:
+            array = np.asarray(item)
+        except ValueError:
+            raise DataError(f"{where}: its time steps differ in their number of features") from None
+        if array.ndim not in (1, 2):
+            raise DataError(f"{where}: expected (time, features) or (time,), got {array.shape}")
+        if array.shape[0] == 0:
+            raise DataError(f"{where}: has 0 time steps; at least 1 is needed")
+        array = _numeric(array[:, None] if array.ndim == 1 else array, where)
+        if values and array.shape[1] != values[0].shape[1]:
+            raise DataError(
+                f"{where}: has {array.shape[1]} features a time step, "
+                f"but {name}[0] has {values[0].shape[1]}"
+            )
+        finite = np.isfinite(array)
+        if not finite.all():
+            step, feature = (int(i) for i in np.argwhere(~finite)[0])
+            raise DataError(
+                f"{where}: {_value(array[step, feature])} in step {step}, feature {feature}; "
+                "fill or drop missing values first"
+            )
+        values.append(array)
+    return Sequences(values, np.array([len(array) for array in values]))
+
+
+def _numeric(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype.kind == "c":
+        raise DataError(f"{name}: Complex data not supported, got {array.dtype}")
+    if array.dtype.kind not in "biuf":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name}: not all values are numbers: {error}") from None
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if array.dtype.itemsize > 4 and np.isfinite(array).all() and array.size:
+        largest = np.abs(array).max()
+        if largest > _FLOAT32_MAX:
+            raise DataError(f"{name}: {largest:.3g} is too large for float32; rescale the data")
+    return array
+
+
+def _value(value: float) -> str:
+    return "NaN" if np.isnan(value) else "inf" if value > 0 else "-inf"

@@ -1,0 +1,76 @@
+"""Joins a builder's network to the scaling, filling and normalising of a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from kseq.layers.fill import FillForward
+from kseq.layers.scaling import Standardize
+from kseq.spec import Spec
+
+
+def assemble(
+    network: keras.Model, spec: Spec, task: Mapping[str, Any], width: int
+) -> tuple[keras.Model, keras.Model]:
+    """The model that is trained and the one that serves, over the same layers.
+
+    Args:
+        network: The builder's network.
+        spec: What it was built from.
+        task: The filled `task` section.
+        width: Columns of a window: targets first, future covariates last.
+
+    Returns:
+        One model from whole windows `(batch, window, width)` to standardised forecasts, and one
+        from raw histories `(batch, time, width)`, at least `window` steps, perhaps with gaps, to
+        `forecast` `(batch, horizon, targets)` in original units.
+    """
+    targets = spec.outputs if task["channels"] == "joint" else width - (spec.features - 1)
+    scale = Standardize(name="standardize")
+    scale_future = Standardize(name="standardize_future") if spec.future else None
+
+    def scores(x: Any, known: Any) -> Any:
+        known = scale_future(known) if scale_future else None
+        return _normalised(network, scale(x), known, targets, task)
+
+    window = keras.Input((spec.time, width), name="x")
+    raw = keras.Input((None, width), name="x")
+    known = keras.Input((spec.horizon, spec.future), name="future") if spec.future else None
+    # The last rows alone: a longer history says nothing more to the model.
+    seen = ops.reshape(raw[:, -(spec.time or 0) :], (-1, spec.time, width))
+    filled = FillForward(name="fill")(seen)
+    known_filled = FillForward(name="fill_future")(known) if spec.future else None
+    forecast = Standardize(invert=True, name="forecast")(scores(filled, known_filled))
+    named = {"future": known} if spec.future else {}
+    trainable = keras.Model({"x": window, **named} if named else window, scores(window, known))
+    return trainable, keras.Model({"x": raw, **named}, {"forecast": forecast}, name="servable")
+
+
+def _normalised(
+    network: keras.Model, x: Any, known: Any, targets: int, task: Mapping[str, Any]
+) -> Any:
+    """Takes the level off a window `(batch, time, features)` and puts it on its forecast."""
+    own, rest = x[:, :, :targets], x[:, :, targets:]
+    level = None
+    if task["normalize"] != "none":
+        level = own[:, -1:] if task["normalize"] == "last" else ops.mean(own, axis=1, keepdims=True)
+        own = own - level
+    if task["channels"] == "joint":
+        forecast = _run(network, ops.concatenate([own, rest], axis=-1), known)
+    else:
+        # One target after another: (targets * batch, time, 1 + covariates).
+        alone = [ops.concatenate([own[:, :, i : i + 1], rest], axis=-1) for i in range(targets)]
+        known = None if known is None else ops.concatenate([known] * targets, axis=0)
+        forecast = _run(network, ops.concatenate(alone, axis=0), known)
+        # (targets * batch, horizon, 1) -> (batch, horizon, targets)
+        forecast = ops.reshape(forecast, (targets, -1, task["horizon"]))
+        forecast = ops.transpose(forecast, (1, 2, 0))
+    return forecast if level is None else forecast + level
+
+
+def _run(network: keras.Model, x: Any, known: Any) -> Any:
+    return network(x if known is None else {"x": x, "future": known})

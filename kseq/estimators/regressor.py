@@ -1,0 +1,267 @@
+"""Sequences to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.model_selection import train_test_split
+
+from kseq.data.batches import SequenceBatches
+from kseq.data.sequences import Sequences, as_sequences
+from kseq.errors import ArtefactError, DataError
+from kseq.estimators.base import Batches
+from kseq.estimators.supervised import SupervisedEstimator, same_length, statistics
+from kseq.layers.scaling import Standardize
+from kseq.losses import MaskedError
+from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.regression import evaluate_regression
+from kseq.registry import tasks
+from kseq.spec import Spec
+
+Targets = np.ndarray | list[np.ndarray]
+
+
+@tasks.register("regression")
+class SequenceRegressor(RegressorMixin, SupervisedEstimator):
+    """Predicts one or more numbers for each sequence, or for each time step.
+
+    Args:
+        per_step: Whether every time step has its own target. Then y has the form of X: `(n, time)`,
+            `(n, time, targets)`, or a list of arrays; a step whose target is NaN is left out.
+        standardize: Whether features and targets are scaled to mean 0 and deviation 1 over the
+            training data. The scaling is part of the saved model, and undone on output.
+        model: The recipe's `model` section: a builder's name and parameters.
+        training: The recipe's `training` section.
+        random_state: Seed; the same seed on the same machine gives the same weights.
+
+    Attributes:
+        history_: Losses by epoch, on the scale of the standardised targets.
+        n_iter_: Epochs that were run.
+        best_epoch_: The epoch whose weights were kept, counted from 1.
+        model_: The Keras model that was trained: raw sequences to scaled predictions.
+        servable_: The Keras model that predicts: raw sequences to predictions.
+
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(64, 6))  # (n, time)
+        >>> y = X.sum(axis=1)
+        >>> reg = SequenceRegressor(
+        ...     model={"cell": "gru", "units": 8},
+        ...     training={"epochs": 60, "learning_rate": 0.02},
+        ...     random_state=0,
+        ... )
+        >>> bool(reg.fit(X, y).score(X, y) > 0.9)
+        True
+    """
+
+    task: ClassVar[str] = "regression"
+
+    def __init__(
+        self,
+        *,
+        per_step: bool = False,
+        standardize: bool = True,
+        model: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.per_step = per_step
+        self.standardize = standardize
+        self.model = model
+        self.training = training
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    ) -> SequenceRegressor:
+        """Fits the regressor anew.
+
+        Args:
+            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays.
+            y: `(n,)` or `(n, targets)`; with `per_step`, a target for every step.
+            validation_data: Sequences and targets to stop early by; without them,
+                `training.validation_fraction` of X is held out.
+            callbacks: Keras callbacks.
+
+        Raises:
+            RecipeError: If a parameter does not hold.
+            DataError: If the data does not.
+            TrainingError: If the loss stops being finite.
+        """
+        train, valid = self._prepare(X, y, validation_data)
+        self._fit(train, valid, loss=MaskedError(self._training().loss), callbacks=callbacks)
+        return self
+
+    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
+        recipe = self.recipe().fill()
+        per_step = recipe.task["per_step"]
+        sequences = as_sequences(X)
+        targets, self.flat_ = _targets(y, sequences, per_step, "y")
+        valid: Sequences | None = None
+        valid_targets: Targets | None = None
+        if validation_data is not None:
+            valid = as_sequences(
+                validation_data[0], features=sequences.features, name="validation X"
+            )
+            valid_targets, _ = _targets(validation_data[1], valid, per_step, "validation y")
+            if valid_targets[0].shape[-1] != targets[0].shape[-1]:
+                raise DataError(
+                    f"validation y: has {valid_targets[0].shape[-1]} targets, "
+                    f"but y has {targets[0].shape[-1]}"
+                )
+        else:
+            count = round(recipe.training["validation_fraction"] * len(sequences))
+            if 0 < count < len(sequences):
+                rows, held = train_test_split(
+                    np.arange(len(sequences)), test_size=count, random_state=recipe.seed
+                )
+                valid, valid_targets = sequences.take(held), _take(targets, held)
+                sequences, targets = sequences.take(rows), _take(targets, rows)
+        time = sequences.time if valid is None or valid.time == sequences.time else None
+        outputs = targets[0].shape[-1]
+        spec = Spec(features=sequences.features, outputs=outputs, time=time, per_step=per_step)
+        self._build(recipe, spec)
+        self._set_input_statistics(sequences)
+        mean, deviation = statistics(_rows(targets))
+        self.target_mean_ = mean
+        if recipe.task["standardize"]:
+            self.servable_.get_layer("prediction").set_statistics(mean, deviation)
+        else:
+            mean, deviation = np.zeros(outputs), np.ones(outputs)
+        training = self._training()
+        batch: dict[str, Any] = {"batch_size": training.batch_size, "ragged": spec.ragged}
+        train = SequenceBatches(
+            sequences, _scale(targets, mean, deviation), seed=recipe.seed, **batch
+        )
+        if valid is None or valid_targets is None:
+            return train, None
+        return train, SequenceBatches(valid, _scale(valid_targets, mean, deviation), **batch)
+
+    def predict(self, X: Any) -> Any:
+        """Predictions in the form that y had in `fit`.
+
+        Returns:
+            `(n,)` or `(n, targets)`; with `per_step`, `(n, time)` or `(n, time, targets)`, and a
+            list of such arrays where lengths differ.
+        """
+        values = self._predict(X, "prediction")
+        if self.flat_:
+            values = [value[..., 0] for value in values]
+        if self.spec_.per_step and len({len(value) for value in values}) > 1:
+            return values
+        return np.stack(values)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The coefficient of determination R², over all steps where every step has a target."""
+        if not self.per_step:
+            return float(super().score(X, y, sample_weight))
+        if sample_weight is not None:
+            raise DataError("sample_weight: is not supported where every step has a target")
+        return self.evaluate(X, y).metrics["r2"]
+
+    def evaluate(self, X: Any, y: Any = None) -> Evaluation:
+        """Scores held-out sequences, beside always saying the mean of the training targets.
+
+        Args:
+            X: Sequences that the regressor was not fitted to.
+            y: Their targets.
+        """
+        predicted = self._predict(X, "prediction")
+        sequences = as_sequences(X, features=self.spec_.features)
+        truth, _ = _targets(y, sequences, self.spec_.per_step, "y")
+        if self.spec_.per_step:
+            return evaluate_regression(list(truth), predicted, self.target_mean_)
+        return evaluate_regression(np.asarray(truth), np.stack(predicted), self.target_mean_)
+
+    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
+        inputs, scores = self._inputs(network)
+        prediction = Standardize(invert=True, name="prediction")(scores)
+        return (
+            self._trainable(inputs, scores),
+            keras.Model(inputs, {"prediction": prediction}, name="servable"),
+        )
+
+    def _preprocessing(self) -> dict[str, Any]:
+        return {
+            **super()._preprocessing(),
+            "flat": self.flat_,
+            "target_mean": self.target_mean_.tolist(),
+        }
+
+    def _restore_task(
+        self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        try:
+            self.flat_ = bool(preprocessing["flat"])
+            self.target_mean_ = np.array(preprocessing["target_mean"], dtype=np.float64)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"preprocessing.json: {error}") from None
+
+
+def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[Targets, bool]:
+    """Targets with a last axis of their own, and whether they came without one."""
+    if y is None:
+        raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
+    same_length(sequences, y)
+    if not per_step:
+        values = _floats(y, name)
+        if values.ndim not in (1, 2):
+            raise DataError(
+                f"{name}: expected (n,) or (n, targets), got {values.shape}; "
+                "set per_step where every time step has a target"
+            )
+        if not np.isfinite(values).all():
+            raise DataError(f"{name}: Input y contains NaN or infinity")
+        return (values[:, None], True) if values.ndim == 1 else (values, False)
+    items = [_floats(item, f"{name}[{row}]") for row, item in enumerate(y)]
+    flat = items[0].ndim == 1
+    for row, (item, length) in enumerate(zip(items, sequences.lengths, strict=True)):
+        if item.ndim != items[0].ndim or item.ndim not in (1, 2):
+            raise DataError(f"{name}[{row}]: expected (time,) or (time, targets), got {item.shape}")
+        if len(item) != length:
+            raise DataError(f"{name}[{row}]: has {len(item)} targets for {length} time steps")
+        if item.shape[1:] != items[0].shape[1:]:
+            raise DataError(
+                f"{name}[{row}]: has {item.shape[1]} targets a step, "
+                f"but {name}[0] has {items[0].shape[1]}"
+            )
+        if np.isinf(item).any():
+            raise DataError(f"{name}[{row}]: contains infinity")
+    if not any(np.isfinite(item).any() for item in items):
+        raise DataError(f"{name}: has no target that is not NaN")
+    return [item[:, None] if flat else item for item in items], flat
+
+
+def _floats(values: Any, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise DataError(f"{name}: Complex data not supported")
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{name}: not all targets are numbers: {error}") from None
+
+
+def _take(targets: Targets, rows: np.ndarray) -> Targets:
+    return targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
+
+
+def _rows(targets: Targets) -> np.ndarray:
+    return targets if isinstance(targets, np.ndarray) else np.concatenate(targets)
+
+
+def _scale(targets: Targets, mean: np.ndarray, deviation: np.ndarray) -> Targets:
+    if isinstance(targets, np.ndarray):
+        return (targets - mean) / deviation
+    return [(item - mean) / deviation for item in targets]

@@ -1,0 +1,24 @@
+"""Layers for sequences, usable alone in anybody's Keras model, on every Keras backend."""
+
+from kseq.layers.convolution import MaskedConv1D
+from kseq.layers.fill import FillForward
+from kseq.layers.folding import FoldSteps
+from kseq.layers.masking import LengthMask
+from kseq.layers.max_pooling import MaskedMaxPooling1D
+from kseq.layers.pooling import SequencePooling
+from kseq.layers.scaling import Standardize
+from kseq.layers.shuffle import DimensionShuffle
+from kseq.layers.slstm import SLSTM, SLSTMCell
+
+__all__ = [
+    "SLSTM",
+    "DimensionShuffle",
+    "FillForward",
+    "FoldSteps",
+    "LengthMask",
+    "MaskedConv1D",
+    "MaskedMaxPooling1D",
+    "SLSTMCell",
+    "SequencePooling",
+    "Standardize",
+]

@@ -1,0 +1,79 @@
+"""How numbers and metrics are written, the same in the table, the card and the pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kseq.metrics.evaluation import Evaluation, higher_is_better
+
+_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "log_loss": "log loss",
+    "mae": "MAE",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "smape": "sMAPE %",
+    "mase": "MASE",
+    "mse_standardised": "MSE (std.)",
+    "mae_standardised": "MAE (std.)",
+}
+
+
+def metric_name(metric: str) -> str:
+    """The metric as people write it.
+
+    Example:
+        >>> metric_name("macro_f1"), metric_name("val_accuracy")
+        ('macro F1', 'val accuracy')
+    """
+    return _NAMES.get(metric, metric.replace("_", " "))
+
+
+def number(value: Any) -> str:
+    """A number with four significant digits; a dash where there is none.
+
+    Example:
+        >>> number(0.94321), number(1.0), number(123456.7), number(0.0000123), number(None)
+        ('0.9432', '1.000', '123,457', '1.23e-05', '-')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    size = abs(value)
+    if size >= 9999.5:
+        return f"{value:,.0f}" if size < 1e12 else f"{value:.3g}"
+    if 0 < size < 0.001:
+        return f"{value:.3g}"
+    return f"{value:#.4g}".rstrip(".") if size else "0"
+
+
+def metric_order(evaluation: Evaluation) -> list[str]:
+    """The names of all metrics, the primary one first."""
+    return [evaluation.primary, *(m for m in evaluation.metrics if m != evaluation.primary)]
+
+
+def best_values(evaluation: Evaluation) -> dict[str, float]:
+    """The best value of each metric among the model and the baselines, where there is one."""
+    best = {}
+    for metric in metric_order(evaluation):
+        rows = [evaluation.metrics, *evaluation.baselines.values()]
+        known = [row[metric] for row in rows if math.isfinite(row.get(metric, math.nan))]
+        if known:
+            best[metric] = max(known) if higher_is_better(metric) else min(known)
+    return best
+
+
+def score_line(evaluation: Evaluation) -> str:
+    """The model's primary metric, such as `MAE 1.654`."""
+    return f"{metric_name(evaluation.primary)} {number(evaluation.metrics.get(evaluation.primary))}"
+
+
+def beside_line(evaluation: Evaluation) -> str:
+    """The same of the best baseline, such as `best baseline, persistence: MAE 1.865`."""
+    best = evaluation.best_baseline()
+    if best is None:
+        return "no baseline to compare with"
+    value = number(evaluation.baselines[best][evaluation.primary])
+    return f"best baseline, {best}: {metric_name(evaluation.primary)} {value}"

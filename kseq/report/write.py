@@ -1,0 +1,158 @@
+"""Writes the report folder of a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kseq.errors import MissingExtraError
+from kseq.metrics.evaluation import Evaluation, plain
+from kseq.report import canvas, forecasts, pictures
+from kseq.report.card import model_card
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_report(
+    directory: str | Path,
+    *,
+    recipe: Mapping[str, Any],
+    evaluation: Evaluation | None,
+    history: Mapping[str, Sequence[float]],
+    facts: Mapping[str, Any],
+    index: Sequence[Any] | None = None,
+    windows: Any = None,
+) -> list[Path]:
+    """Writes `metrics.json`, `model_card.md`, `history.csv` and pictures.
+
+    Without matplotlib the pictures are left out and the card says so. Without an evaluation the
+    card and `metrics.json` say that there was no test data; a training score is never shown as one.
+
+    Args:
+        directory: Where to write; made if it is not there.
+        recipe: The recipe as plain values.
+        evaluation: The score on test data; None where there was none.
+        history: Values of each epoch by name, as Keras names them.
+        facts: What else is known; see `model_card` for the keys that the card shows.
+        index: Of a forecast: the time stamp of each window's first forecast step.
+        windows: Of a forecast: `(windows, time, targets)`, the observed steps before each window.
+
+    Returns:
+        The files written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     files = write_report(
+        ...         folder, recipe={"task": "regression"}, evaluation=None, history={}, facts={}
+        ...     )
+        >>> [file.name for file in files]
+        ['metrics.json', 'history.csv', 'model_card.md']
+    """
+    facts = plain(facts)
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(
+        _metrics(recipe, evaluation, facts),
+        indent=2,
+        sort_keys=True,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+    written = [folder / "metrics.json", folder / "history.csv"]
+    written[0].write_text(content + "\n", encoding="utf-8", newline="\n")
+    _write_history(written[1], history)
+
+    shown: dict[str, str] = {}
+    remarks = []
+    try:
+        for name, caption, draw in _plan(evaluation, history, facts, index, windows):
+            canvas.write(draw(), folder / name)
+            shown[name] = caption
+            written.append(folder / name)
+    except MissingExtraError as missing:
+        remarks.append(f"The pictures were left out: {missing}.")
+
+    card = folder / "model_card.md"
+    text = model_card(recipe, evaluation, facts=facts, pictures=shown, remarks=remarks)
+    card.write_text(text, encoding="utf-8", newline="\n")
+    return [*written, card]
+
+
+def _metrics(
+    recipe: Mapping[str, Any], evaluation: Evaluation | None, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    if evaluation is not None:
+        return {**evaluation.to_dict(), "facts": dict(facts)}
+    task = recipe.get("task", "")
+    return {
+        "task": task.get("kind") if isinstance(task, Mapping) else task,
+        "primary": None,
+        "metrics": {},
+        "baselines": {},
+        "items": 0,
+        "notes": {"metrics": "no test data"},
+        "facts": dict(facts),
+    }
+
+
+def _write_history(path: Path, history: Mapping[str, Sequence[float]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["epoch", *history])
+        for epoch, values in enumerate(zip_longest(*history.values()), start=1):
+            table.writerow([epoch, *(_cell(value) for value in values)])
+
+
+def _cell(value: Any) -> str:
+    """The shortest form that reads back equal; empty where there is no finite number."""
+    return "" if value is None or not math.isfinite(value) else repr(float(value))
+
+
+def _plan(
+    evaluation: Evaluation | None,
+    history: Mapping[str, Sequence[float]],
+    facts: Mapping[str, Any],
+    index: Sequence[Any] | None,
+    windows: Any,
+) -> list[tuple[str, str, Callable[[], Figure]]]:
+    """File name, caption and drawing of each picture that has something to show."""
+    plan: list[tuple[str, str, Callable[[], Figure]]] = []
+    if any(len(history.get(name, ())) for name in ("loss", "val_loss")):
+        best = facts.get("best_epoch") or None
+        plan.append(
+            (
+                "learning_curve.png",
+                "Loss and metric over epochs",
+                lambda: pictures.learning_curve(history, best=best),
+            )
+        )
+    if evaluation is None or not evaluation.items:
+        return plan
+    if evaluation.task == "classification":
+        caption = "True against predicted classes"
+        plan.append(("confusion.png", caption, lambda: pictures.confusion(evaluation)))
+    elif evaluation.task == "regression":
+        caption = "Predicted against true numbers"
+        plan.append(("scatter.png", caption, lambda: pictures.scatter(evaluation)))
+        if isinstance(evaluation.truth, list):
+            caption = "Truth and prediction over steps"
+            plan.append(("series.png", caption, lambda: pictures.series(evaluation)))
+    elif evaluation.task == "forecasting":
+        plan.append(
+            (
+                "forecast.png",
+                "Truth, forecast and best baseline",
+                lambda: forecasts.forecast(evaluation, index=index, history=windows),
+            )
+        )
+        if evaluation.truth.shape[1] > 1:
+            caption = "Error at each lead time"
+            plan.append(("lead_time.png", caption, lambda: forecasts.lead_time(evaluation)))
+    return plan

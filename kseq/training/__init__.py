@@ -1,0 +1,7 @@
+"""The only place that compiles and fits."""
+
+from kseq.training.fit import Outcome, fit
+from kseq.training.progress import Progress
+from kseq.training.seeds import seeded
+
+__all__ = ["Outcome", "Progress", "fit", "seeded"]

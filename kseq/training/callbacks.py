@@ -1,0 +1,82 @@
+"""What watches over a training: the guard against NaN, and the keeper of the best weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+Weights = list[np.ndarray]
+
+
+class FiniteGuard(keras.callbacks.Callback):
+    """Stops at the first loss that is not finite, with the last good weights in hand.
+
+    A loss is computed before the update that ruins the weights, and at the end of the epoch it is
+    too late; so the guard keeps a copy of the weights of every epoch that ended well. It must
+    stand first in the list, before any callback that writes weights anywhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.good: Weights | None = None
+        self.good_epoch = 0  # counted from 1; 0 is the untrained model
+        self.failure: str | None = None
+        self._epoch = 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.good = self.model.get_weights()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            self._stop(f"the loss became {loss} in epoch {self._epoch}, batch {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.failure:
+            return
+        weights = self.model.get_weights()
+        if all(np.isfinite(weight).all() for weight in weights):
+            self.good, self.good_epoch = weights, epoch + 1
+        else:
+            self._stop(f"a weight was no longer finite after epoch {epoch + 1}")
+
+    def _stop(self, failure: str) -> None:
+        self.failure = self.failure or failure
+        self.model.stop_training = True
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest validation loss, and knows when to stop.
+
+    The weights are taken at the end of the validation, not of the epoch: with a moving average of
+    the weights, that is when the average stands in the model.
+
+    Args:
+        patience: Epochs without a lower loss after which training ends; None never ends it.
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        super().__init__()
+        self.patience = patience
+        self.loss = math.inf
+        self.epoch = 0  # counted from 1
+        self.weights: Weights | None = None
+        self._candidate: Weights | None = None
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        if (logs or {}).get("loss", math.inf) < self.loss:
+            self._candidate = self.model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {}).get("val_loss", math.nan)
+        if loss < self.loss and self._candidate is not None:
+            self.loss, self.epoch, self.weights = loss, epoch + 1, self._candidate
+        elif self.patience is not None and epoch + 1 - self.epoch >= self.patience:
+            self.model.stop_training = True
+        self._candidate = None

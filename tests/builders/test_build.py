@@ -1,0 +1,133 @@
+"""`build`: from a recipe's `model` section, mistakes included."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+import kseq.builders
+from kseq.builders import build
+from kseq.builders.size import parameter_bound
+from kseq.errors import RecipeError
+from kseq.registry import builders
+from kseq.schema import fill
+from kseq.spec import Spec
+
+FIXED = Spec(features=3, outputs=2, time=12)
+RAGGED = Spec(features=3, outputs=2)
+AHEAD = Spec(features=3, outputs=2, time=12, horizon=5, future=4)
+
+
+def test_the_package_offers_build_alone():
+    assert kseq.builders.__all__ == ["build"]
+    assert kseq.builders.build is build
+    assert callable(build)
+
+
+def test_registered():
+    assert {"stacked_rnn", "cnn_lstm", "lstm_fcn"} <= set(builders.names())
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({}, "model.builder: missing; known: cnn_lstm"),
+        ({"builder": "staked_rnn"}, r"model.builder: .*did you mean 'stacked_rnn'"),
+        ({"builder": 3}, "model.builder: unknown builder 3"),
+        ({"builder": "stacked_rnn", "unit": 3}, "model.unit: unknown .did you mean 'units'"),
+        ({"builder": "stacked_rnn", "units": 0}, "model.units: expected .*greater than 0"),
+        ({"builder": "stacked_rnn", "units": [8, True]}, "model.units: expected "),
+        ({"builder": "stacked_rnn", "units": [4] * 65}, "model.units: expected .*64 items"),
+        ({"builder": "stacked_rnn", "units": []}, "model.units: expected .*1 item"),
+        ({"builder": "stacked_rnn", "cell": "LSTM"}, "model.cell: expected 'rnn', 'gru', 'lstm'"),
+        ({"builder": "cnn_lstm", "filters": [8, 9000]}, "model.filters: expected .*8192"),
+        ({"builder": "lstm_fcn", "dropout": 1.0}, "model.dropout: expected less than 1"),
+    ],
+)
+def test_mistakes_name_their_path(model, message):
+    with pytest.raises(RecipeError, match=message):
+        build(model, FIXED)
+
+
+def test_all_mistakes_at_once():
+    with pytest.raises(RecipeError) as caught:
+        build({"builder": "stacked_rnn", "units": -1, "dropout": 2.0, "x": 1}, FIXED)
+    assert len(caught.value.mistakes) == 3
+
+
+def test_a_builders_refusal_is_a_recipe_error():
+    with pytest.raises(RecipeError, match="model: stacked_rnn: readout 'steps' gives one output"):
+        build({"builder": "stacked_rnn", "readout": "steps"}, FIXED)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"builder": "stacked_rnn", "units": [8192] * 64},
+        {"builder": "stacked_rnn", "units": 8192, "cell": "slstm", "peephole": "full"},
+        {"builder": "cnn_lstm", "kernel_size": 8192, "filters": [512, 512]},
+        {"builder": "lstm_fcn", "units": 8192},
+    ],
+)
+def test_too_large_is_refused_before_it_is_allocated(model):
+    start = time.perf_counter()
+    with pytest.raises(RecipeError, match="parameters, expected at most 200,000,000; choose fewer"):
+        build(model, FIXED)
+    assert time.perf_counter() - start < 1.0
+
+
+def test_the_cap_can_be_chosen():
+    with pytest.raises(RecipeError, match=r"model: about .* expected at most 100;"):
+        build({"builder": "stacked_rnn", "units": 8}, FIXED, max_parameters=100)
+
+
+def test_what_the_bound_cannot_know_is_counted_after_building(monkeypatch):
+    module = sys.modules["kseq.builders.build"]  # by attribute it is the function of that name
+    monkeypatch.setattr(module, "parameter_bound", lambda *_: 0)
+    with pytest.raises(RecipeError, match="model: about 402 parameters, expected at most 100;"):
+        build({"builder": "stacked_rnn", "units": 8}, FIXED, max_parameters=100)
+
+
+VARIANTS = [
+    {"builder": "stacked_rnn"},
+    *[{"builder": "stacked_rnn", "cell": c, "units": [7, 5]} for c in ("rnn", "gru", "slstm")],
+    {"builder": "stacked_rnn", "cell": "slstm", "peephole": "full", "skip": False, "units": [6, 6]},
+    {
+        "builder": "stacked_rnn",
+        "bidirectional": True,
+        "layer_norm": True,
+        "residual": True,
+        "readout": "attention",
+        "units": [9, 4, 4],
+    },
+    {"builder": "stacked_rnn", "residual": True, "units": [3, 3]},
+    {"builder": "stacked_rnn", "patch": 5, "units": 6},
+    {"builder": "cnn_lstm"},
+    {"builder": "cnn_lstm", "filters": [5, 6, 7], "kernel_size": 4, "bidirectional": True},
+    {"builder": "lstm_fcn"},
+    {"builder": "lstm_fcn", "cell": "slstm", "dimension_shuffle": False, "filters": [4, 5, 6]},
+]
+
+
+@pytest.mark.parametrize("spec", [FIXED, RAGGED, AHEAD], ids=["fixed", "ragged", "ahead"])
+@pytest.mark.parametrize("model", VARIANTS, ids=str)
+def test_the_bound_is_above_the_count_and_near(model, spec):
+    if "patch" in model and spec.ragged:
+        model = {k: v for k, v in model.items() if k != "patch"}
+    parameters, mistakes = fill(
+        "model",
+        builders.get(model["builder"]),
+        {k: v for k, v in model.items() if k != "builder"},
+    )
+    assert not mistakes
+    count = build(model, spec).count_params()
+    assert count <= parameter_bound(spec, parameters) <= 1.6 * count
+
+
+@pytest.mark.parametrize("name", builders.names())
+def test_the_bound_holds_for_every_builder(name):
+    parameters, _ = fill("model", builders.get(name), {})
+    for spec in (FIXED, RAGGED, AHEAD):
+        assert build({"builder": name}, spec).count_params() <= parameter_bound(spec, parameters)
