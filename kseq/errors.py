@@ -8,6 +8,20 @@ leaves kseq is a defect of ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+_SHOWN = 80
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: at most 80 characters on one line.
+
+    Example:
+        >>> shown("x" * 100)
+        "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+    """
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 class KseqError(Exception):

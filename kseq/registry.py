@@ -7,13 +7,14 @@ package, and the installed plugins of its entry-point group, when it is first as
 from __future__ import annotations
 
 import importlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from kseq.errors import RecipeError
+from kseq.errors import RecipeError, shown
 
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 
@@ -44,6 +45,7 @@ class Registry:
         self.home = home
         self._entries: dict[str, Callable[..., Any]] = {}
         self._loaded = False
+        self._loading = threading.RLock()
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """A decorator that enters a function or class under `name`.
@@ -70,7 +72,7 @@ class Registry:
         if not isinstance(name, str) or name not in self._entries:
             known = ", ".join(self.names())
             raise RecipeError(
-                f"unknown {self.kind} {name!r}{suggest(name, self.names())}; known: {known}"
+                f"unknown {self.kind} {shown(name)}{suggest(name, self.names())}; known: {known}"
             )
         return self._entries[name]
 
@@ -80,17 +82,21 @@ class Registry:
         return sorted(self._entries)
 
     def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True
-        importlib.import_module(self.home)
+        with self._loading:
+            if self._loaded:
+                return
+            importlib.import_module(self.home)
+            self._loaded = True  # before the plugins, which may ask for names
+            self._load_plugins()
+
+    def _load_plugins(self) -> None:
         for plugin in entry_points(group=self.home):
             try:
                 plugin.load()
             except Exception as broken:  # somebody else's package: reported, never fatal
                 warnings.warn(
                     f"the plugin '{plugin.name}' of {plugin.value} cannot be loaded: {broken}",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
 
 

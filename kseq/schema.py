@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from kseq.errors import shown
 from kseq.registry import suggest
 
 Count = Annotated[int, Field(gt=0, le=8192)]
@@ -91,8 +92,24 @@ def _check(path: str, adapter: TypeAdapter[Any], value: Any) -> tuple[Any, list[
     try:
         return adapter.validate_python(value), []
     except ValidationError as error:
-        wishes = dict.fromkeys(_wish(detail["msg"]) for detail in error.errors())
-        return value, [f"{path}: expected {' or '.join(wishes)}, got {value!r}"]
+        return value, _mistakes(path, value, error)
+
+
+def _mistakes(path: str, value: Any, error: ValidationError) -> list[str]:
+    """One sentence for the value, or one for each entry of a list that does not hold."""
+    wishes: dict[int | None, dict[str, None]] = {}
+    for detail in error.errors(include_url=False):
+        # Of a union each alternative reports; its name stands in front of the entry's index.
+        entry = next((step for step in detail["loc"] if isinstance(step, int)), None)
+        wishes.setdefault(entry, {})[_wish(detail["msg"])] = None
+    entries = {entry: found for entry, found in wishes.items() if entry is not None}
+    if not isinstance(value, list) or not entries:
+        expected = dict.fromkeys(wish for found in wishes.values() for wish in found)
+        return [f"{path}: expected {' or '.join(expected)}, got {shown(value)}"]
+    return [
+        f"{path}.{entry}: expected {' or '.join(found)}, got {shown(value[entry])}"
+        for entry, found in entries.items()
+    ]
 
 
 def _wish(message: str) -> str:

@@ -22,9 +22,10 @@ def conv_block(x: Any, mask: Any, filters: int, kernel_size: int, *, name: str) 
     Returns:
         A tensor `(batch, time, filters)`.
     """
-    # The normalisation brings its own offset, so a bias would do nothing.
+    # The normalisation brings its own offset, so a bias would do nothing. Its momentum lets the
+    # statistics settle within the few updates that a small data set has.
     convolve = MaskedConv1D(
         filters, kernel_size, use_bias=False, kernel_initializer="he_uniform", name=name
     )
-    x = layers.BatchNormalization(name=f"{name}_norm")(convolve(x, mask=mask), mask=mask)
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(convolve(x, mask=mask), mask=mask)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -57,10 +57,7 @@ class SequenceBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
         rows = self._batches[index]
-        # Keras fixes the axes that agree in the first two batches; one more step in the first,
-        # which the mask hides, leaves the time axis free.
-        extra = 1 if self.ragged and index == 0 else 0
-        x = self.sequences.padded(rows, extra)
+        x = self.sequences.padded(rows, self._spare(index))
         y = self._targets(rows, x.shape[1])
         if self.ragged:
             return {"x": x, "lengths": self.sequences.lengths[rows].astype(np.int32)}, y
@@ -88,6 +85,17 @@ class SequenceBatches(keras.utils.PyDataset):
         self._batches = np.split(order, cuts)
         if self.seed is not None and self.ragged:
             self._batches = [self._batches[i] for i in rng.permutation(len(self._batches))]
+
+    def _spare(self, index: int) -> int:
+        """Steps of padding that a batch has beyond its longest sequence.
+
+        Keras fixes the axes that agree in the first two batches. Where these are equally long, one
+        more step in the first, which the mask hides, leaves the time axis free.
+        """
+        if index or not self.ragged or self.num_batches < 2:
+            return 0
+        first, second = (self.sequences.lengths[rows].max() for rows in self._batches[:2])
+        return int(first == second)
 
     def _targets(self, rows: np.ndarray, time: int) -> np.ndarray:
         if isinstance(self.targets, np.ndarray):

@@ -23,7 +23,7 @@ class Asked:
     columns: list[str] | None
     target: str | list[str] | None
     per_step: bool
-    id: str | None
+    id: str | list[str] | None
     time: str | None
 
     @property
@@ -33,10 +33,17 @@ class Asked:
             return []
         return [self.target] if isinstance(self.target, str) else self.target
 
+    @property
+    def ids(self) -> list[str]:
+        """The columns that tell sequences apart, however many."""
+        if self.id is None:
+            return []
+        return [self.id] if isinstance(self.id, str) else self.id
+
     def check(self, layout: str) -> None:
         """Raises a `RecipeError` if the columns contradict each other."""
         mistakes = []
-        if layout == "long" and self.id is None:
+        if layout == "long" and not self.ids:
             mistakes.append("data.id: missing; name the column that tells the sequences apart")
         if self.per_step and not self.targets:
             mistakes.append("data.target: missing; data.per_step asks for a target at every step")
@@ -46,7 +53,7 @@ class Asked:
         for role, names in (
             ("columns", self.columns or []),
             ("target", self.targets),
-            ("id", [self.id] if self.id else []),
+            ("id", self.ids),
             ("time", [self.time] if self.time else []),
         ):
             for name in names:
@@ -62,10 +69,10 @@ class Asked:
             for column in self.columns:
                 table.index(column, "columns")
             return list(self.columns)
-        for role, name in (("id", self.id), ("time", self.time)):
-            if name is not None:
-                table.index(name, role)
-        return table.numeric(besides=[*self.targets, self.id, self.time])
+        others = [("id", name) for name in self.ids] + ([("time", self.time)] if self.time else [])
+        for role, name in others:
+            table.index(name, role)
+        return table.numeric(besides=[*self.targets, *self.ids, self.time])
 
 
 def read_series(
@@ -75,7 +82,7 @@ def read_series(
     columns = asked.features(table)
     values = {column: table.numbers(column) for column in columns}
     stamps = table.filled(asked.time, "time") if asked.time else None
-    groups = _groups(table, asked.id)
+    groups = _groups(table, asked.ids)
     if stamps is not None:
         for name, rows in groups.items():
             _check_order(table, asked, name, rows, stamps)
@@ -90,7 +97,7 @@ def read_series(
             {column: values[column][rows] for column in columns} for rows in chosen
         ]
         index = None if stamps is None else [[stamps[row] for row in rows] for rows in chosen]
-        if asked.id is None:
+        if not asked.ids:
             parts[role] = Part(X=series[0], index=None if index is None else index[0])
         else:
             parts[role] = Part(X=series, index=index, ids=list(groups))
@@ -105,13 +112,12 @@ def read_series(
 
 def read_long(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], tuple[str, ...]]:
     """Sequences from rows that are their time steps, by part."""
-    assert asked.id is not None
     columns = asked.features(next(iter(tables.values())))
-    kind = _kind(tables, asked)
+    kind = float if asked.per_step else _kind(tables, asked)
     parts = {}
     for role, table in tables.items():
         steps = np.column_stack([table.numbers(column) for column in columns])
-        groups = _groups(table, asked.id)
+        groups = _groups(table, asked.ids)
         if asked.time is not None:
             stamps = table.filled(asked.time, "time")
             groups = {
@@ -119,10 +125,12 @@ def read_long(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], 
             }
         y: Array | list[Array] | None = None
         if asked.targets:
-            targets = _targets(table, asked, kind)  # shape: (rows,) or (rows, targets)
-            if asked.per_step:
-                y = [targets[rows] for rows in groups.values()]
+            if asked.per_step:  # numbers; a step may be without one
+                found = np.column_stack([table.numbers(c, "target") for c in asked.targets])
+                found = found[:, 0] if isinstance(asked.target, str) else found
+                y = [found[rows] for rows in groups.values()]
             else:
+                targets = _targets(table, asked, kind)  # shape: (rows,) or (rows, targets)
                 _check_constant(table, asked, groups, targets)
                 y = targets[[rows[0] for rows in groups.values()]]
         parts[role] = Part(X=[steps[rows] for rows in groups.values()], y=y, ids=list(groups))
@@ -134,7 +142,7 @@ def read_wide(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], 
     kind = _kind(tables, asked)
     parts = {}
     for role, table in tables.items():
-        besides = {*asked.targets, asked.id}
+        besides = {*asked.targets, *asked.ids}
         columns = asked.columns or [name for name in table.header if name not in besides]
         places = [table.index(column, "columns") for column in columns]
         X = []
@@ -147,19 +155,24 @@ def read_wide(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], 
             steps = [table.number(cell, i, columns[step]) for step, cell in enumerate(cells)]
             X.append(np.array(steps)[:, np.newaxis])
         y = _targets(table, asked, kind) if asked.targets else None
-        ids = table.filled(asked.id, "id") if asked.id else None
+        ids = _names(table, asked.ids) if asked.ids else None
         parts[role] = Part(X=X, y=y, ids=ids)
     return parts, ("value",)
 
 
-def _groups(table: Table, id: str | None) -> dict[str, np.ndarray]:
+def _groups(table: Table, ids: list[str]) -> dict[str, np.ndarray]:
     """The rows of each sequence, in the order of their first appearance."""
-    if id is None:
+    if not ids:
         return {"": np.arange(len(table))}
     rows: dict[str, list[int]] = {}
-    for row, name in enumerate(table.filled(id, "id")):
+    for row, name in enumerate(_names(table, ids)):
         rows.setdefault(name, []).append(row)
     return {name: np.array(found) for name, found in rows.items()}
+
+
+def _names(table: Table, ids: list[str]) -> list[str]:
+    """The name of the sequence in each row: the cells of the id columns, joined by dashes."""
+    return ["-".join(cells) for cells in zip(*(table.filled(id, "id") for id in ids), strict=True)]
 
 
 def _sorted(

@@ -94,15 +94,11 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
 
 def _rectangular(X: Any) -> np.ndarray | None:
     """The data as one array, or None where lengths differ."""
-    if isinstance(X, np.ndarray) and X.dtype != object:
-        return X
-    if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
-        return np.asarray(X)
     try:
-        array = np.asarray(X)
+        array = X if isinstance(X, np.ndarray) else np.asarray(X)
     except ValueError:  # inhomogeneous: lengths differ
         return None
-    if array.dtype != object:
+    if array.dtype != object or hasattr(X, "columns"):  # a table is one array in any case
         return array
     try:
         return array.astype(np.float64)
@@ -144,13 +140,16 @@ def _from_list(items: Sequence[Any], name: str) -> Sequences:
     for row, item in enumerate(items):
         where = f"{name}[{row}]"
         try:
-            array = np.asarray(item)
+            array = item if isinstance(item, np.ndarray) else np.asarray(item)
         except ValueError:
             raise DataError(f"{where}: its time steps differ in their number of features") from None
         if array.ndim not in (1, 2):
-            raise DataError(f"{where}: expected (time, features) or (time,), got {array.shape}")
+            got = f"shape {array.shape}" if array.ndim else type(item).__name__
+            raise DataError(f"{where}: expected (time, features) or (time,), got {got}")
         if array.shape[0] == 0:
             raise DataError(f"{where}: has 0 time steps; at least 1 is needed")
+        if array.shape[-1] == 0:
+            raise DataError(f"{where}: has 0 features a time step; at least 1 is needed")
         array = _numeric(array[:, None] if array.ndim == 1 else array, where)
         if values and array.shape[1] != values[0].shape[1]:
             raise DataError(
@@ -171,6 +170,11 @@ def _from_list(items: Sequence[Any], name: str) -> Sequences:
 def _numeric(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == "c":
         raise DataError(f"{name}: Complex data not supported, got {array.dtype}")
+    if array.dtype.kind in "mMV":  # NumPy would turn them into numbers, of whatever unit
+        raise DataError(f"{name}: not all values are numbers: got {array.dtype}")
+    if np.ma.is_masked(array):
+        raise DataError(f"{name}: has masked values; fill or drop missing values first")
+    array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         try:
             array = array.astype(np.float64)

@@ -106,21 +106,16 @@ def _one(data: Any, name: str) -> tuple[Series, SeriesForm]:
     if data is None or isinstance(data, (str, bytes)):
         raise DataError(f"{name}: expected an array or a table, got {type(data).__name__}")
     if isinstance(data, Mapping):
-        if not data:
-            raise DataError(f"{name}: has no columns")
-        lengths = {len(column) for column in data.values()}
-        if len(lengths) > 1:
-            raise DataError(f"{name}: its columns differ in length: {sorted(lengths)}")
-        values = np.stack([_floats(v, f"{name}[{k!r}]") for k, v in data.items()], axis=-1)
-        series, form = Series(values, tuple(data)), SeriesForm(False, False, "mapping")
+        series = Series(_stacked(list(data), list(data.values()), name), tuple(data))
+        form = SeriesForm(False, False, "mapping")
     elif hasattr(data, "iloc"):  # a pandas Series or DataFrame, without importing pandas
         flat = np.ndim(data) == 1
-        columns: tuple[Column, ...] = (
-            (0 if data.name is None else data.name,) if flat else tuple(data.columns)
-        )
-        values = _floats(data.to_numpy(), name)
-        values = values[:, None] if flat else values
-        series = Series(values, columns, data.index)
+        columns = [data] if flat else [data.iloc[:, i] for i in range(data.shape[1])]
+        names = [0 if data.name is None else data.name] if flat else list(data.columns)
+        # Among the kinds of index only those of time have a frequency.
+        if hasattr(data.index, "freq") and not data.index.is_monotonic_increasing:
+            raise DataError(f"{name}: its time stamps do not increase; pass {name}.sort_index()")
+        series = Series(_stacked(names, columns, name), tuple(names), data.index)
         form = SeriesForm(False, flat, "pandas")
     else:
         values = _floats(data, name)
@@ -128,24 +123,54 @@ def _one(data: Any, name: str) -> tuple[Series, SeriesForm]:
         if flat:
             values = values[:, None]
         if values.ndim != 2:
-            raise DataError(f"{name}: expected (time,) or (time, columns), got {values.shape}")
+            got = f"shape {values.shape}" if values.ndim else type(data).__name__
+            raise DataError(f"{name}: expected (time,) or (time, columns), got {got}")
         series = Series(values, tuple(range(values.shape[1])))
         form = SeriesForm(False, flat, "array")
     if not series.values.size:
         raise DataError(f"{name}: is empty, got shape {series.values.shape}")
-    infinite = np.argwhere(np.isinf(series.values))
-    if len(infinite):
-        row, column = infinite[0]
-        raise DataError(f"{name}: inf in row {row}, column {series.columns[column]!r}")
+    wrong = np.argwhere(np.abs(series.values) > np.finfo(np.float32).max)
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{name}: {series.values[row, column]:.3g} in row {row}, column "
+            f"{series.columns[column]!r} is not a finite float32 number"
+        )
     return series, form
+
+
+def _stacked(names: list[Any], columns: list[Any], name: str) -> np.ndarray:
+    """Named columns side by side, `(time, columns)`."""
+    if not names:
+        raise DataError(f"{name}: has no columns")
+    for column in names:
+        if isinstance(column, bool) or not isinstance(column, (str, int)):
+            raise DataError(f"{name}: a column is named by text or a position, got {column!r}")
+        if names.count(column) > 1:
+            raise DataError(f"{name}: has more than one column {column!r}")
+    values = [
+        _floats(column, f"{name}[{key!r}]") for key, column in zip(names, columns, strict=True)
+    ]
+    for key, column in zip(names, values, strict=True):
+        if column.ndim != 1:
+            raise DataError(f"{name}[{key!r}]: expected (time,), got shape {column.shape}")
+    lengths = {len(column) for column in values}
+    if len(lengths) > 1:
+        raise DataError(f"{name}: its columns differ in length: {sorted(lengths)}")
+    return np.stack(values, axis=-1)
 
 
 def _floats(data: Any, name: str) -> np.ndarray:
     try:
-        array = np.asarray(data)
+        table = hasattr(data, "iloc") and data.dtype.kind not in "cmM"
+        # pandas' own missing values have no float.
+        array = data.to_numpy(np.float64, na_value=np.nan) if table else np.asanyarray(data)
         if array.dtype.kind == "c":
             raise DataError(f"{name}: complex numbers are not supported")
-        return array.astype(np.float64)
+        if array.dtype.kind in "mM":  # NumPy would turn them into numbers, of whatever unit
+            raise DataError(f"{name}: not all values are numbers: got {array.dtype}")
+        array = array.astype(np.float64)
+        return np.ma.filled(array, np.nan) if np.ma.isMaskedArray(array) else np.asarray(array)
     except DataError:
         raise
     except (TypeError, ValueError) as error:

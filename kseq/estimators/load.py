@@ -47,7 +47,19 @@ def load(path: str | Path) -> Estimator:
     Raises:
         ArtefactError: If it is missing, damaged, or not what its manifest says.
     """
-    saved = artefact.read(Path(path))
+    return restore(artefact.read(Path(path)), path)
+
+
+def restore(saved: artefact.Artefact, path: str | Path) -> Estimator:
+    """The estimator of an artefact that has been read.
+
+    Args:
+        saved: What was read.
+        path: Where from, for messages.
+
+    Raises:
+        ArtefactError: If its parts do not fit each other.
+    """
     try:
         estimator = from_recipe(saved.recipe)
     except RecipeError as error:

@@ -42,8 +42,13 @@ class SLSTMCell(keras.layers.LSTMCell):
 
     Call arguments:
         inputs: A tensor `(batch, features)`.
-        states: The two states `[h, c]`, each `(batch, units)`.
+        states: The two states `[h, c]`, each `(batch, units)`; or three, the output of the step
+            before in front, if that is to be among the new states too.
         training: Whether to apply dropout.
+
+    Masking:
+        Where sequences are masked use `SLSTM`, not `keras.layers.RNN`: on some backends the latter
+        takes h for the output of a masked step, without the skip.
 
     Raises:
         ValueError: If `peephole` is none of the three.
@@ -95,7 +100,7 @@ class SLSTMCell(keras.layers.LSTMCell):
             )
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
-        h, c = states
+        *before, h, c = states
         input_mask = state_mask = None
         if training and self.dropout > 0:
             input_mask = self.get_dropout_mask(inputs)
@@ -112,7 +117,8 @@ class SLSTMCell(keras.layers.LSTMCell):
         c = f * c + i * self.activation(z_c)
         o = self.recurrent_activation(self._peep(z_o, c, 2))
         h = o * self.activation(c)
-        return self._skip(h, inputs), [h, c]
+        output = self._skip(h, inputs)
+        return output, [output, h, c] if before else [h, c]
 
     def _peep(self, z: Any, c: Any, gate: int) -> Any:
         """Adds what a gate sees of the cell state."""
@@ -212,6 +218,19 @@ class SLSTM(keras.layers.RNN):
             dtype=dtype,
             trainable=trainable,
         )
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, Any]:
+        if mask is None or not self.cell.skip:
+            return super().inner_loop(sequences, initial_state, mask, training)
+        # A masked step repeats the output before it, which Keras takes, depending on the backend,
+        # from the first state. So the output, which is not h here, goes along as a state in front.
+        before = ops.zeros_like(initial_state[0])
+        last_output, outputs, states = super().inner_loop(
+            sequences, [before, *initial_state], mask, training
+        )
+        return last_output, outputs, states[1:]
 
     @property
     def units(self) -> int:

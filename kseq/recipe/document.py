@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import re
 import tomllib
 import uuid
 from collections.abc import Iterator
@@ -29,43 +31,50 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from kseq.errors import RecipeError
+from kseq.errors import RecipeError, shown
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 MAX_VALUES = 5_000
 MAX_STRING = 4_096
+MAX_INTEGER = 2**63 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(path: Path) -> tuple[Any, dict[str, int]]:
     """The values of a document, and the line of each recipe path where the format tells it.
 
+    Whoever takes the values calls `check_limits` on them.
+
     Raises:
         RecipeError: If the file cannot be read, is none of the formats or breaks a limit.
     """
     source = str(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecipeError(f"larger than {MAX_BYTES // 1024} KiB; a recipe is small", source)
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise RecipeError("no such file", source) from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"not UTF-8 text (byte {error.start})", source) from None
-    except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror or error}", source) from None
     parsers = {".yaml": _yaml, ".yml": _yaml, ".json": _json, ".toml": _toml}
     parser = parsers.get(path.suffix.lower())
     if parser is None:
         raise RecipeError(f"expected a name ending in {', '.join(parsers)}", source)
     try:
-        values, lines = parser(text)
-        check_limits(values)
+        with path.open("rb") as file:  # a device has no size to ask for
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RecipeError("no such file", source) from None
+    except (OSError, ValueError) as error:  # a ValueError is a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"cannot be read: {reason}", source) from None
+    if len(content) > MAX_BYTES:
+        raise RecipeError(f"larger than {MAX_BYTES // 1024} KiB; a recipe is small", source)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not UTF-8 text (byte {error.start})", source) from None
+    try:
+        _check_brackets(text)
+        return parser(text)
     except RecipeError as error:
         raise RecipeError(error.mistakes, source) from None
     except RecursionError:
         raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", source) from None
-    return values, lines
 
 
 def value(text: str) -> Any:
@@ -74,6 +83,7 @@ def value(text: str) -> Any:
     Raises:
         RecipeError: If it is none.
     """
+    _check_brackets(text)
     parsed, _ = _yaml(text)
     check_limits(parsed)
     return parsed
@@ -105,6 +115,15 @@ def to_yaml(values: Any) -> str:
     stream = io.StringIO()
     yaml.dump(values, stream)
     return stream.getvalue()
+
+
+def _check_brackets(text: str) -> None:
+    """Refuses deep nesting at once, over which the parsers would take seconds or a whole stack."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise RecipeError(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _yaml(text: str) -> tuple[Any, dict[str, int]]:
@@ -166,11 +185,12 @@ def _lines(node: Node | None, path: str) -> Iterator[tuple[str, int]]:
 
 def _json(text: str) -> tuple[Any, dict[str, int]]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise RecipeError(f"the key {name!r} stands twice")
-        return dict(pairs)
+        found: dict[str, Any] = {}
+        for name, inner in pairs:
+            if name in found:
+                raise RecipeError(f"the key {shown(name)} stands twice")
+            found[name] = inner
+        return found
 
     def refuse(constant: str) -> None:
         raise RecipeError(f"{constant} is not a value of JSON")
@@ -186,6 +206,8 @@ def _json(text: str) -> tuple[Any, dict[str, int]]:
 
 
 def _toml(text: str) -> tuple[Any, dict[str, int]]:
+    if text.count(".") > MAX_VALUES:  # of a dotted key each part costs as much as all before it
+        raise RecipeError(f"more than {MAX_VALUES} values")
     try:
         return tomllib.loads(text), {}
     except ValueError as error:
@@ -193,7 +215,7 @@ def _toml(text: str) -> tuple[Any, dict[str, int]]:
 
 
 def check_limits(values: Any) -> None:
-    """Refuses values that are too deep, too many, too long, or of a type JSON has not.
+    """Refuses values that are too deep, too many or too long, or none that a document can hold.
 
     Raises:
         RecipeError: With the path of the first offence.
@@ -209,13 +231,39 @@ def check_limits(values: Any) -> None:
             raise RecipeError(f"{path}: nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, dict):
             for key, below in value.items():
-                if not isinstance(key, str):
-                    raise RecipeError(f"{path or 'the recipe'}: the key {key!r} is not text")
+                if not (isinstance(key, str) and key.isprintable() and len(key) <= MAX_STRING):
+                    place = path or "the recipe"
+                    raise RecipeError(f"{place}: expected plain text as key, got {shown(key)}")
                 stack.append((f"{path}.{key}" if path else key, below, depth + 1))
         elif isinstance(value, (list, tuple)):
             stack += [(f"{path}.{i}", below, depth + 1) for i, below in enumerate(value)]
-        elif isinstance(value, str):
-            if len(value) > MAX_STRING:
-                raise RecipeError(f"{path}: a value longer than {MAX_STRING} characters")
-        elif value is not None and not isinstance(value, (bool, int, float)):
-            raise RecipeError(f"{path}: {type(value).__name__} is not a value of a recipe")
+        else:
+            _check_scalar(path, value)
+
+
+def _check_scalar(path: str, value: Any) -> None:
+    if isinstance(value, str):
+        if len(value) > MAX_STRING:
+            raise RecipeError(f"{path}: a value longer than {MAX_STRING} characters")
+        if _SURROGATE.search(value):
+            raise RecipeError(f"{path}: half a surrogate pair is no text, got {shown(value)}")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise RecipeError(f"{path}: expected a finite number, got {value}")
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise RecipeError(f"{path}: expected an integer of at most 64 bits")
+    elif value is not None:
+        raise RecipeError(f"{path}: {type(value).__name__} is not a value of a recipe")
+
+
+def plain(value: Any) -> Any:
+    """A copy of values within the limits, in Python's own types; a tuple becomes a list."""
+    if isinstance(value, dict):
+        return {str(key): plain(below) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(below) for below in value]
+    if value is None or isinstance(value, bool):
+        return value
+    # NumPy's float64 is a float and its str_ a str, which no writer of YAML knows.
+    return next(kind(value) for kind in (str, float, int) if isinstance(value, kind))

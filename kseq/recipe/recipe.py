@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kseq.errors import RecipeError
+from kseq.errors import RecipeError, shown
 from kseq.recipe import document
 from kseq.recipe.training import Training
 from kseq.registry import builders, readers, suggest, tasks
@@ -81,10 +81,15 @@ class Recipe:
         Raises:
             RecipeError: If a section is unknown or of the wrong kind.
         """
+        lines = lines or {}
         if not isinstance(values, Mapping):
             raise RecipeError("a recipe is a mapping of sections", source)
-        values = copy.deepcopy(dict(values))
-        document.check_limits(values)
+        values = dict(values)
+        try:
+            document.check_limits(values)
+        except RecipeError as error:
+            _raise(error.mistakes, source, lines)
+        values = document.plain(values)
         mistakes = [
             f"{key}: unknown section{suggest(key, list(SECTIONS))}; known: {', '.join(SECTIONS)}"
             for key in values
@@ -94,23 +99,23 @@ class Recipe:
         if isinstance(task, str):
             values["task"] = {"kind": task}
         elif not (isinstance(task, dict) and isinstance(task.get("kind"), str)):
-            mistakes.append(f"task: expected a name, or a mapping with `kind`, got {task!r}")
+            mistakes.append(f"task: expected a name, or a mapping with `kind`, got {shown(task)}")
         for section in ("data", "model", "training", "search"):
             if values.setdefault(section, {}) is None:
                 values[section] = {}
             if not isinstance(values[section], dict):
-                mistakes.append(f"{section}: expected a mapping, got {values[section]!r}")
+                mistakes.append(f"{section}: expected a mapping, got {shown(values[section])}")
         name = values.get("name", "model")
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             mistakes.append(
                 "name: expected letters, digits, '.', '_' and '-', "
-                f"starting with a letter or digit, got {name!r}"
+                f"starting with a letter or digit, got {shown(name)}"
             )
         seed = values.get("seed", 0)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _MAX_SEED:
-            mistakes.append(f"seed: expected an integer from 0 to {_MAX_SEED}, got {seed!r}")
-        _raise(mistakes, source, lines or {})
-        return cls(**values, source=source, lines=dict(lines or {}))
+            mistakes.append(f"seed: expected an integer from 0 to {_MAX_SEED}, got {shown(seed)}")
+        _raise(mistakes, source, lines)
+        return cls(**values, source=source, lines=dict(lines))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, in the order of the sections; empty sections are left out."""
@@ -140,7 +145,9 @@ class Recipe:
             if not isinstance(place, dict):
                 raise RecipeError(f"{path}: leads through a value that has no parts")
             place[rest[-1]] = value
-        return Recipe.from_dict(values, source=self.source, lines=self.lines)
+        # The file's line is not to blame for the new value.
+        lines = {p: n for p, n in self.lines.items() if not f"{p}.".startswith(f"{path}.")}
+        return Recipe.from_dict(values, source=self.source, lines=lines)
 
     def validate(self) -> Recipe:
         """Checks every section against what it names, and returns the recipe.
@@ -198,5 +205,7 @@ def _raise(mistakes: list[str], source: str | None, lines: Mapping[str, int]) ->
 
 
 def _place(mistake: str, lines: Mapping[str, int]) -> str:
-    line = lines.get(mistake.split(":", 1)[0])
-    return f"line {line}: {mistake}" if line else mistake
+    path = mistake.split(":", 1)[0]
+    while path and path not in lines:  # of a missing value, or an entry of a list: what is above
+        path = path.rpartition(".")[0]
+    return f"line {lines[path]}: {mistake}" if path else mistake

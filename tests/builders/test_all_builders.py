@@ -129,7 +129,8 @@ def test_padding_does_not_matter_in_training(name):
 def test_scores_are_float32_in_mixed_precision(name, policy):
     keras.config.set_dtype_policy(policy)
     try:
-        for spec in SPECS.values():
+        for kind in ("ragged per step", "horizon and future"):
+            spec = SPECS[kind]
             model = built(name, spec)
             assert model.output.dtype == "float32"
             assert answer(model, batch_for(spec)).dtype == np.float32

@@ -103,6 +103,7 @@ def test_gradient_is_the_numerical_one(peephole):
     x, pick = make_x()[:, :4], np.random.default_rng(1).normal(size=(BATCH, 2))
     mask = MASK[:, :4]
 
+    @tf.function
     def loss():
         return tf.reduce_sum(layer(x, mask=mask) * pick)
 
@@ -245,7 +246,7 @@ def test_in_a_model_saved_and_reloaded(tmp_path):
     wrapped = keras.layers.RNN(SLSTMCell(3, peephole="full"), name="wrapped")
     model = keras.Model(x, keras.layers.Dense(1, name="out")(wrapped(both(x))))
     data, target = make_x().astype("float32"), np.ones((BATCH, 1), "float32")
-    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.01), "mse", run_eagerly=True)
     losses = model.fit(data, target, epochs=4, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     path = str(tmp_path / "model.keras")
@@ -281,14 +282,16 @@ import sys
 import numpy as np
 import keras
 from kseq.layers.slstm import SLSTM
-arrays = np.load(sys.argv[1])
-layer = SLSTM(4, peephole="full", return_sequences=True)
-layer.build((None, None, 3))
-layer.set_weights([arrays[f"w{n}"] for n in range(len(layer.weights))])
-mask = keras.ops.convert_to_tensor(arrays["mask"])
-out = keras.ops.convert_to_numpy(layer(arrays["x"], mask=mask))
 assert keras.backend.backend() == sys.argv[2]
-np.testing.assert_allclose(out, arrays["y"], atol=1e-5)
+case = np.load(sys.argv[1])
+layer = SLSTM(4, peephole="full", return_sequences=True, return_state=True)
+layer.build((None, None, 3))
+layer.set_weights([case[f"w{n}"] for n in range(len(layer.weights))])
+got = layer(case["x"], mask=keras.ops.convert_to_tensor(case["mask"]))
+layer.return_sequences = False
+got = [*got, layer(case["x"], mask=keras.ops.convert_to_tensor(case["mask"]))[0]]
+for n, tensor in enumerate(got):
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(tensor), case[f"y{n}"], atol=1e-5)
 """
 
 
@@ -296,11 +299,12 @@ np.testing.assert_allclose(out, arrays["y"], atol=1e-5)
 def test_other_backends(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    layer = SLSTM(UNITS, peephole="full", return_sequences=True)
-    x = make_x().astype("float32")
-    y = layer(x, mask=MASK).numpy()
-    weights = {f"w{n}": w for n, w in enumerate(layer.get_weights())}
-    np.savez(tmp_path / "case.npz", x=x, y=y, mask=MASK, **weights)
+    layer = make_layer(peephole="full")
+    x = make_x()
+    outputs, h, c = oracle(layer, x, MASK)
+    case = {f"w{n}": w for n, w in enumerate(layer.get_weights())}
+    case |= {f"y{n}": y for n, y in enumerate((outputs, h, c, outputs[:, -1]))}
+    np.savez(tmp_path / "case.npz", x=x.astype("float32"), mask=MASK, **case)
     subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "case.npz"), backend],
         check=True,

@@ -31,7 +31,7 @@ def csv(
     columns: list[str] | None = None,
     target: str | list[str] | None = None,
     per_step: bool = False,
-    id: str | None = None,
+    id: str | list[str] | None = None,
     time: str | None = None,
     split: Split | None = None,
     shuffle: int | None = None,
@@ -51,8 +51,9 @@ def csv(
         columns: The columns that are features, in this order. None takes all columns of numbers
             that have no other part to play.
         target: The column of the targets, or the columns of several numeric targets.
-        per_step: Whether every row of a sequence has its own target, in the layout `long`.
-        id: The column that names the sequence or series of a row.
+        per_step: Whether every row of a sequence has its own target, in the layout `long`. Such
+            targets are numbers, and a step whose cell is empty has none.
+        id: The column, or columns together, that name the sequence or series of a row.
         time: The column of time stamps. Series keep it as their index and have to be in its order;
             in the layout `long` the rows of a sequence are sorted by it.
         split: The sizes of [train, test] or [train, valid, test], as counts or as fractions, of
