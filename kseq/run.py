@@ -5,6 +5,7 @@ It ends in a published artefact with its report, or in an error that leaves noth
 
 from __future__ import annotations
 
+import os
 import platform
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 
 from kseq.data.dataset import Dataset, Part
 from kseq.data.home import search_in
-from kseq.errors import DataError, RecipeError
+from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
@@ -68,6 +69,8 @@ def train(
     """
     recipe = as_recipe(recipe)
     filled = recipe.fill()
+    if output is not None:
+        _check_output(Path(output) / filled.name)
     data = read_data(recipe)
     estimator = from_recipe(recipe)
     valid = None
@@ -89,6 +92,20 @@ def train(
         published = _with_columns(filled, data)
         path = estimator.save(Path(output) / filled.name, recipe=published, report=folder)
     return Run(filled, estimator, evaluation, path)
+
+
+def _check_output(folder: Path) -> None:
+    """Looks whether an artefact can be published: nobody wants to learn it after the training."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise ArtefactError(f"{there} is a file; expected a folder to publish in")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ArtefactError(f"{there} cannot be written; choose another folder to publish in")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise ArtefactError(f"{folder} cannot be written: {error}") from None
 
 
 def as_recipe(recipe: Recipe | Mapping[str, Any] | str | Path) -> Recipe:

@@ -27,5 +27,7 @@ def conv_block(x: Any, mask: Any, filters: int, kernel_size: int, *, name: str) 
     convolve = MaskedConv1D(
         filters, kernel_size, use_bias=False, kernel_initializer="he_uniform", name=name
     )
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(convolve(x, mask=mask), mask=mask)
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(
+        convolve(x, mask=mask), mask=mask
+    )
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -94,10 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("kseq: interrupted; nothing was published", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `kseq list | head`
-        sys.stderr.close()
+        _silence_stdout()
         return 0
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _silence_stdout() -> None:
+    """Sends what Python still flushes at its end nowhere: there is nobody to read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,7 +15,7 @@ from kseq.cli.options import (
     set_option,
 )
 from kseq.errors import DataError
-from kseq.estimators.load import load
+from kseq.estimators.load import restore
 from kseq.recipe import Recipe
 from kseq.report.table import score_table
 from kseq.run import evaluate, read_data
@@ -34,8 +34,9 @@ from kseq.serving import artefact as artefacts
 def command(artefact: str, recipe: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Score the saved model ARTEFACT on the test part of its recipe's data."""
     saved = artefacts.read(Path(artefact))
+    estimator = restore(saved, artefact)
     chosen = Recipe.load(recipe) if recipe else Recipe.from_dict(saved.recipe)
-    evaluation = evaluate(load(artefact), read_data(changed(chosen, changes)))
+    evaluation = evaluate(estimator, read_data(changed(chosen, changes)))
     if evaluation is None:
         raise DataError("the data has no test part; give data.split or data.test")
     if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kseq.cli.options import artefact_argument, json_option, print_json
-from kseq.estimators.load import load
+from kseq.estimators.load import restore
 from kseq.recipe import Recipe
 from kseq.serving import artefact as artefacts
 
@@ -22,7 +22,7 @@ def command(artefact: str, destination: str, as_json: bool) -> None:
     The model is checked, rebuilt, exported, verified in a clean process and published atomically.
     """
     saved = artefacts.read(Path(artefact))
-    path = load(artefact).save(
+    path = restore(saved, artefact).save(
         destination, recipe=Recipe.from_dict(saved.recipe), report=saved.report
     )
     if as_json:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 import numpy as np
 
-from kseq.cli.options import artefact_argument, changed, json_option, print_json, set_option
+from kseq.cli.options import (
+    artefact_argument,
+    changed,
+    json_option,
+    print_json,
+    set_option,
+    writing,
+)
+from kseq.data.files import Files
+from kseq.data.tables import Table
 from kseq.errors import DataError
 from kseq.estimators.base import Estimator
 from kseq.estimators.classifier import SequenceClassifier
 from kseq.estimators.forecaster import Forecaster
-from kseq.estimators.load import load
+from kseq.estimators.load import restore
 from kseq.recipe import Recipe
 from kseq.run import read_data
 from kseq.serving import artefact as artefacts
@@ -41,8 +50,10 @@ def command(
     FILE is read as the training data was, without targets; --set data.layout=... and the like
     change that. Without FILE a forecaster continues the series it was trained on.
     """
-    saved = Recipe.from_dict(artefacts.read(Path(artefact)).recipe)
-    estimator = load(artefact)
+    if as_json and output:
+        raise click.UsageError("--json writes to stdout, --output to a file; choose one")
+    read = artefacts.read(Path(artefact))
+    estimator, saved = restore(read, artefact), Recipe.from_dict(read.recipe)
     if file is None:
         if not isinstance(estimator, Forecaster):
             raise click.UsageError("FILE is missing: which sequences are to be predicted?")
@@ -56,7 +67,10 @@ def command(
     if as_json:
         print_json(rows)
     elif output:
-        with Path(output).open("w", encoding="utf-8", newline="") as stream:
+        with (
+            writing("--output", output) as path,
+            path.open("w", encoding="utf-8", newline="") as stream,
+        ):
             _write(rows, stream)
     else:
         _write(rows, sys.stdout)
@@ -71,12 +85,22 @@ def _reading(recipe: Recipe, file: str) -> Recipe:
     data: dict[str, Any] = {"reader": reader, "path": file}
     if recipe.data.get("reader") == reader:
         kept = {k: v for k, v in recipe.data.items() if k not in NOT_FOR_PREDICTION}
-        data = {**kept, "path": file, "per_step": False}
-        if reader == "ts":
-            del data["per_step"]
+        data = {**kept, "path": file}
+        if reader == "csv":
+            data |= {"per_step": False, **_steps(file, recipe.data)}
     elif reader == "csv":
         data["layout"] = "series" if recipe.task["kind"] == "forecasting" else "wide"
     return Recipe.from_dict({"task": recipe.task, "data": data})
+
+
+def _steps(file: str, data: Mapping[str, Any]) -> Row:
+    """In a file of one sequence a row: the columns that are steps, should it have targets too."""
+    if data.get("layout") != "wide" or data.get("target") is None:
+        return {}
+    targets = [data["target"]] if isinstance(data["target"], str) else data["target"]
+    options = {name: data.get(name) for name in ("delimiter", "missing")}
+    header = Table(file, Files().text(file), **options).header
+    return {"columns": [name for name in header if name not in (*targets, data.get("id"))]}
 
 
 def _predictions(estimator: Estimator, X: Any, ids: Sequence[str] | None) -> Iterator[Row]:

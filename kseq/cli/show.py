@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import keras
 from rich.table import Table
 
-from kseq.cli.options import changed, console, json_option, print_json, recipe_argument, set_option
+from kseq.cli.options import (
+    changed,
+    console,
+    json_option,
+    print_json,
+    recipe_argument,
+    set_option,
+    writing,
+)
 from kseq.errors import DataError
 from kseq.estimators.load import from_recipe
 from kseq.recipe import Recipe
@@ -41,13 +48,14 @@ def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bo
     if plot:
         if model is None:
             raise DataError(f"no model to draw: {reason}")
-        diagram(model, Path(plot))
+        with writing("--plot", plot) as picture:
+            diagram(model, picture)
     rows = [] if model is None else list(layers(model))
     if as_json:
         parameters = None if model is None else model.count_params()
         print_json({"recipe": filled.to_dict(), "layers": rows, "parameters": parameters})
         return
-    click.echo(to_yaml(filled.to_dict()))
+    click.echo(to_yaml(filled.to_dict()), nl=False)
     if model is None:
         click.echo(f"no layer table: {reason}", err=True)
         return
@@ -56,10 +64,13 @@ def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bo
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row.values()))
     out = console()
-    out.print(table)
-    out.print(f"{model.count_params():,} parameters")
+    with out.capture() as lines:
+        out.print(table)
+        out.print(f"{model.count_params():,} parameters")
+    # As comments: what stands on stdout is a recipe.
+    click.echo("".join(f"# {line.rstrip()}\n" for line in lines.get().splitlines()), nl=False)
     if plot:
-        out.print(f"drawn to {plot}")
+        click.echo(f"drawn to {plot}", err=True)
 
 
 def layers(model: keras.Model, above: str = "") -> Iterator[dict[str, str | int]]:

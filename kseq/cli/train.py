@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.util import find_spec
 
 import click
 import keras
 
-from kseq.cli.options import changed, console, json_option, print_json, recipe_argument, set_option
+from kseq.cli.options import (
+    changed,
+    console,
+    json_option,
+    print_json,
+    recipe_argument,
+    set_option,
+    writing,
+)
+from kseq.errors import MissingExtraError
 from kseq.recipe import Recipe
 from kseq.report.table import score_table
 from kseq.run import train
@@ -44,9 +53,14 @@ def command(
     if not quiet:
         callbacks.append(Progress(shown))
     if csv_log:
-        Path(csv_log).parent.mkdir(parents=True, exist_ok=True)
+        with writing("--csv-log", csv_log) as log:
+            log.open("a").close()  # an error now, not once the data has been read
         callbacks.append(keras.callbacks.CSVLogger(csv_log))
     if tensorboard:
+        if find_spec("tensorboard") is None:
+            raise MissingExtraError("--tensorboard", "tune")
+        with writing("--tensorboard", tensorboard) as folder:
+            folder.mkdir(exist_ok=True)
         callbacks.append(keras.callbacks.TensorBoard(tensorboard))
     run = train(loaded, output=output, callbacks=callbacks)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.builders.build import build
@@ -52,8 +52,9 @@ class Estimator(BaseEstimator, ABC):
         params: dict[str, Any] = super().get_params(deep=False)
         if deep:
             for section in SECTIONS:
-                for name, value in (params[section] or {}).items():
-                    params[f"{section}__{name}"] = value
+                if isinstance(params[section], Mapping):
+                    for name, value in params[section].items():
+                        params[f"{section}__{name}"] = value
         return params
 
     def set_params(self, **params: Any) -> Estimator:
@@ -97,12 +98,15 @@ class Estimator(BaseEstimator, ABC):
     def build(self, X: Any, y: Any = None) -> keras.Model:
         """The untrained model that `fit` would train on these data, to look at.
 
+        The estimator stays as it is.
+
         Args:
             X: What `fit` takes.
             y: What `fit` takes.
         """
-        self._prepare(X, y, None)
-        return self.model_
+        other = clone(self)
+        other._prepare(X, y, None)
+        return other.model_
 
     @abstractmethod
     def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -141,6 +145,9 @@ class Estimator(BaseEstimator, ABC):
 
     def _training(self) -> Training:
         return Training(**self.recipe_.training)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
 
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
         """Scores the estimator on held-out data, beside naive baselines."""
@@ -240,7 +247,7 @@ class Estimator(BaseEstimator, ABC):
         """A pickle carries the recipe and arrays, never a live model."""
         params = self.get_params(deep=False)
         state = {"params": params, "version": 1}
-        if hasattr(self, "servable_"):
+        if self.__sklearn_is_fitted__():
             state["recipe"] = self.recipe_.to_dict()
             state["preprocessing"] = self._preprocessing()
             state["arrays"] = {**collect(self.servable_), **self._arrays()}

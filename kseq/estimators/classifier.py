@@ -12,9 +12,9 @@ from sklearn.model_selection import train_test_split
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.sequences import Sequences, as_sequences
-from kseq.errors import ArtefactError, DataError
+from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
-from kseq.estimators.supervised import SupervisedEstimator, same_length
+from kseq.estimators.supervised import SupervisedEstimator, same_length, validation_pair
 from kseq.metrics.classification import evaluate_classification
 from kseq.metrics.evaluation import Evaluation
 from kseq.registry import tasks
@@ -105,14 +105,13 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         valid: Sequences | None
         valid_codes: np.ndarray | None
         labels = _labels(y, "y")
-        same_length(sequences, labels)
+        same_length(len(sequences), labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if validation_data is not None:
-            valid = as_sequences(
-                validation_data[0], features=sequences.features, name="validation X"
-            )
-            valid_codes = self._encode(_labels(validation_data[1], "validation y"))
-            same_length(valid, valid_codes)
+            valid_X, valid_y = validation_pair(validation_data)
+            valid = as_sequences(valid_X, features=sequences.features, name="validation X")
+            valid_codes = self._encode(_labels(valid_y, "validation y"))
+            same_length(len(valid), valid_codes, "validation y")
         else:
             sequences, codes, valid, valid_codes = _hold_out(
                 sequences, codes, recipe.training["validation_fraction"], recipe.seed
@@ -125,6 +124,11 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         self._build(recipe, spec)
         self._set_input_statistics(sequences)
         training = self._training()
+        if training.mixup and spec.ragged:
+            raise RecipeError(
+                "training.mixup: mixes sequences of equal length, but here lengths differ; "
+                f"set it to 0, got {training.mixup}"
+            )
         one_hot = np.eye(len(self.classes_), dtype=np.float32)
         batch: dict[str, Any] = {"batch_size": training.batch_size, "ragged": spec.ragged}
         train = SequenceBatches(
@@ -151,7 +155,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         """
         truth = _labels(y, "y")
         probabilities = self.predict_proba(X)
-        same_length(probabilities, truth)
+        same_length(len(probabilities), truth)
         return evaluate_classification(
             truth,
             self.classes_[probabilities.argmax(axis=1)],
@@ -206,13 +210,15 @@ def _labels(y: Any, name: str) -> np.ndarray:
     if y is None:
         raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
     labels = np.asarray(y)
+    if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
+        labels = np.asarray(y, dtype=object)  # numbers and None among text became text
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError(f"{name}: expected one class a sequence, got an array of {labels.shape}")
     if labels.dtype == object:
         kinds = sorted({"text" if isinstance(v, str) else type(v).__name__ for v in labels})
-        if len(kinds) > 1 or kinds == ["NoneType"]:
+        if len(kinds) > 1 or kinds[0] not in ("text", "bool", "int", "float"):
             raise DataError(f"{name}: expected labels of one kind, got {' and '.join(kinds)}")
         labels = np.array(labels.tolist())
     if labels.dtype.kind not in "biufU":
@@ -236,11 +242,14 @@ def _hold_out(
     if count == 0 or count == len(codes):
         return sequences, codes, None, None
     sizes = np.bincount(codes)
-    stratify = codes if sizes.min() > 1 and count >= len(sizes) else None
+    enough = min(count, len(codes) - count) >= len(sizes)
+    stratify = codes if sizes.min() > 1 and enough else None
     rows, held = train_test_split(
         np.arange(len(codes)), test_size=count, random_state=seed, stratify=stratify
     )
     # Every class must be learned from: a class that was held out whole goes back.
     lost = ~np.isin(codes[held], codes[rows])
     rows, held = np.concatenate([rows, held[lost]]), held[~lost]
+    if not len(held):
+        return sequences, codes, None, None
     return sequences.take(rows), codes[rows], sequences.take(held), codes[held]

@@ -142,28 +142,34 @@ class Forecaster(Estimator):
         recipe = self.recipe().fill()
         task = recipe.task
         window, horizon = task["window"], task["horizon"]
-        given, _ = as_series(X)
+        given, form = as_series(X)
         self._set_columns(task, given[0].columns)
-        rows = [self._values(one, f"series[{i}]") for i, one in enumerate(given)]
+        names = [f"series[{i}]" if form.many else "series" for i in range(len(given))]
+        rows = [self._values(one, name) for one, name in zip(given, names, strict=True)]
         if validation_data is None:
             fraction = recipe.training["validation_fraction"]
             ends = [len(r) - _held_out(len(r), fraction, window, horizon) for r in rows]
         else:
             ends = [len(r) for r in rows]
-            rows = self._continue(rows, validation_data)
+            rows = self._continue(rows, validation_data, horizon)
         trained = [r[:end] for r, end in zip(rows, ends, strict=True)]
         if max(ends) < window + horizon:
             raise DataError(
                 f"series: {max(ends)} rows to train on, but task.window {window} and "
                 f"task.horizon {horizon} need at least {window + horizon}"
             )
+        for row, name in zip(rows, names, strict=True):
+            if len(row) < window:  # nothing could continue it
+                raise DataError(f"{name}: has {len(row)} rows, but task.window is {window}")
         k = len(self.targets_)
         mean, deviation = statistics(np.concatenate(trained))
         if not np.isfinite(np.concatenate(trained)[:, :k]).any(axis=0).all():
             raise DataError("series: a target has no value in the training rows")
         self.scale_ = naive_scale([r[:, :k] for r in trained], season=task["season"] or 1)
         self.deviation_ = deviation[:k]
-        self._tails = [r[-window:] for r in rows]
+        self._tails = [fill_forward(r[-window:], mean) for r in rows]
+        self._form = SeriesForm(form.many, form.flat, "array")
+        filled = np.concatenate([fill_forward(r, mean) for r in rows])
 
         spec = Spec(
             time=window,
@@ -181,7 +187,6 @@ class Forecaster(Estimator):
         self._set_statistics(mean, deviation)
 
         training = self._training()
-        filled = np.concatenate([fill_forward(r, mean) for r in rows])
         targets = (np.concatenate(rows)[:, :k] - mean[:k]) / deviation[:k]
         future = filled[:, -len(self.future_) :] if self.future_ else None
         starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
@@ -190,6 +195,8 @@ class Forecaster(Estimator):
             origins(len(r), window, horizon, start=end) for r, end in zip(rows, ends, strict=True)
         ]
         held = np.concatenate([s + o for s, o in zip(starts, later, strict=True)])
+        if len(held) and not np.isfinite(targets[held[:, None] + np.arange(horizon)]).any():
+            raise DataError("validation: no target has a value in the held-out rows")
         shape = {"window": window, "horizon": horizon, "batch_size": training.batch_size}
         train = WindowBatches(
             filled,
@@ -221,7 +228,7 @@ class Forecaster(Estimator):
         check_is_fitted(self)
         window = self.recipe_.task["window"]
         if history is None:
-            tails, form, given = self._tails, self._tail_form(), None
+            tails, form, given = self._tails, self._form, None
         else:
             given, form = as_series(history, "history")
             tails = []
@@ -283,9 +290,11 @@ class Forecaster(Estimator):
         Returns:
             An evaluation with one window for each fold and series, in order of the origins.
         """
-        if isinstance(folds, bool) or not isinstance(folds, int) or folds < 1:
+        if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 1:
             raise DataError(f"folds: expected a positive integer, got {folds!r}")
-        task = self.recipe().fill().task
+        if not refit:
+            check_is_fitted(self)
+        task = (self.recipe().fill() if refit else self.recipe_).task
         window, horizon = task["window"], task["horizon"]
         given, _ = as_series(series)
         shortest = min(len(one) for one in given)
@@ -294,8 +303,6 @@ class Forecaster(Estimator):
                 f"series: {shortest} rows are too few for {folds} folds of {horizon} steps "
                 f"after a window of {window}"
             )
-        if not refit:
-            check_is_fitted(self)
         parts = []
         for fold in range(folds, 0, -1):
             cut = [len(one) - fold * horizon for one in given]
@@ -332,21 +339,34 @@ class Forecaster(Estimator):
             if everything.count(name) > 1:
                 raise DataError(f"task: the column {name!r} is named twice")
         self.targets_, self.inputs_, self.future_ = targets, everything, future
+        self._missing = task["missing"]
 
     def _values(self, series: Series, name: str) -> np.ndarray:
-        values = series.select(self.inputs_, name)
-        if self.missing == "error" and np.isnan(values).any():
+        # A lone column without a name is whatever lone column the model knows.
+        lone = len(self.inputs_) == len(series.columns) == 1
+        if lone and 0 in (series.columns[0], self.inputs_[0]):
+            return self._complete(series.values, name)
+        return self._complete(series.select(self.inputs_, name), name)
+
+    def _complete(self, values: np.ndarray, name: str) -> np.ndarray:
+        """`values`, whose columns are the last of the inputs; raises if a gap is not allowed."""
+        if self._missing == "error" and np.isnan(values).any():
             row, column = np.argwhere(np.isnan(values))[0]
+            columns = self.inputs_[-values.shape[1] :]
             raise DataError(
-                f"{name}: a value is missing in row {row}, column {self.inputs_[column]!r}; "
+                f"{name}: a value is missing in row {row}, column {columns[column]!r}; "
                 "fill it, or set task.missing to 'forward'"
             )
         return values
 
-    def _continue(self, rows: list[np.ndarray], later: Any) -> list[np.ndarray]:
-        more = [self._values(one, "validation_data") for one in as_series(later)[0]]
+    def _continue(self, rows: list[np.ndarray], later: Any, horizon: int) -> list[np.ndarray]:
+        name = "validation_data"
+        more = [self._values(one, name) for one in as_series(later, name)[0]]
         if len(more) != len(rows):
-            raise DataError(f"validation_data: has {len(more)} series, but {len(rows)} were given")
+            raise DataError(f"{name}: has {len(more)} series, but {len(rows)} were given")
+        longest = max(len(row) for row in more)
+        if longest < horizon:
+            raise DataError(f"{name}: has {longest} rows, but task.horizon is {horizon}")
         return [np.concatenate(pair) for pair in zip(rows, more, strict=True)]
 
     def _known_future(self, future: Any, count: int) -> np.ndarray | None:
@@ -365,7 +385,7 @@ class Forecaster(Estimator):
                 f"future: expected {count} x {(horizon, len(self.future_))}, "
                 f"got {[v.shape for v in values]}"
             )
-        return np.stack(values)
+        return np.stack([self._complete(v, "future") for v in values])
 
     # --- forecasts and scores ---
 
@@ -433,7 +453,7 @@ class Forecaster(Estimator):
         rows = mean + scale * rng.normal(size=(7, (spec.time or 0) + 3, len(self.inputs_)))
         rows = rows.astype(np.float32)
         examples = [{"x": rows[:, 3:]}, {"x": rows[:1, 3:]}, {"x": rows}]
-        if self.missing == "forward":
+        if self._missing == "forward":
             gaps = rows[:, 3:].copy()
             gaps[rng.random(gaps.shape) < 0.2] = np.nan
             examples.append({"x": gaps})
@@ -446,16 +466,14 @@ class Forecaster(Estimator):
     def _minimum_steps(self) -> int:
         return int(self.recipe_.task["window"])
 
-    def _tail_form(self) -> SeriesForm:
-        flat = len(self.inputs_) == 1
-        return SeriesForm(len(self._tails) > 1, flat, "array")
-
     def _preprocessing(self) -> dict[str, Any]:
         return {
             **super()._preprocessing(),
             "targets": self.targets_,
             "inputs": self.inputs_,
             "future": self.future_,
+            "many": self._form.many,
+            "flat": self._form.flat,
             "naive_scale": [None if np.isnan(v) else float(v) for v in self.scale_],
             "deviation": self.deviation_.tolist(),
         }
@@ -473,7 +491,11 @@ class Forecaster(Estimator):
             self.future_ = list(preprocessing["future"])
             self.scale_ = np.array(preprocessing["naive_scale"], dtype=np.float64)
             self.deviation_ = np.array(preprocessing["deviation"], dtype=np.float64)
+            self._form = SeriesForm(
+                bool(preprocessing["many"]), bool(preprocessing["flat"]), "array"
+            )
             self._tails = list(arrays["_tails"])
+            self._missing = self.missing
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"preprocessing.json: {error}") from None
 

@@ -9,12 +9,18 @@ import keras
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.sequences import Sequences, as_sequences
 from kseq.errors import ArtefactError, DataError
 from kseq.estimators.base import Batches
-from kseq.estimators.supervised import SupervisedEstimator, same_length, statistics
+from kseq.estimators.supervised import (
+    SupervisedEstimator,
+    same_length,
+    statistics,
+    validation_pair,
+)
 from kseq.layers.scaling import Standardize
 from kseq.losses import MaskedError
 from kseq.metrics.evaluation import Evaluation
@@ -109,10 +115,9 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         valid: Sequences | None = None
         valid_targets: Targets | None = None
         if validation_data is not None:
-            valid = as_sequences(
-                validation_data[0], features=sequences.features, name="validation X"
-            )
-            valid_targets, _ = _targets(validation_data[1], valid, per_step, "validation y")
+            valid_X, valid_y = validation_pair(validation_data)
+            valid = as_sequences(valid_X, features=sequences.features, name="validation X")
+            valid_targets, _ = _targets(valid_y, valid, per_step, "validation y")
             if valid_targets[0].shape[-1] != targets[0].shape[-1]:
                 raise DataError(
                     f"validation y: has {valid_targets[0].shape[-1]} targets, "
@@ -162,7 +167,8 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R², over all steps where every step has a target."""
-        if not self.per_step:
+        check_is_fitted(self)
+        if not self.recipe_.task["per_step"]:
             return float(super().score(X, y, sample_weight))
         if sample_weight is not None:
             raise DataError("sample_weight: is not supported where every step has a target")
@@ -173,13 +179,20 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
 
         Args:
             X: Sequences that the regressor was not fitted to.
-            y: Their targets.
+            y: Their targets. With `per_step`, a step with a target that is NaN is left out.
         """
         predicted = self._predict(X, "prediction")
         sequences = as_sequences(X, features=self.spec_.features)
         truth, _ = _targets(y, sequences, self.spec_.per_step, "y")
         if self.spec_.per_step:
-            return evaluate_regression(list(truth), predicted, self.target_mean_)
+            # A step without a target cannot be scored.
+            kept = [np.isfinite(item).all(axis=-1) for item in truth]
+            pairs = [
+                (t[k], p[k]) for t, p, k in zip(truth, predicted, kept, strict=True) if k.any()
+            ]
+            return evaluate_regression(
+                [t for t, _ in pairs], [p for _, p in pairs], self.target_mean_
+            )
         return evaluate_regression(np.asarray(truth), np.stack(predicted), self.target_mean_)
 
     def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -211,7 +224,9 @@ def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[T
     """Targets with a last axis of their own, and whether they came without one."""
     if y is None:
         raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
-    same_length(sequences, y)
+    if hasattr(y, "columns"):  # of a table the rows are meant
+        y = np.asarray(y)
+    same_length(len(sequences), y, name)
     if not per_step:
         values = _floats(y, name)
         if values.ndim not in (1, 2):
@@ -219,8 +234,8 @@ def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[T
                 f"{name}: expected (n,) or (n, targets), got {values.shape}; "
                 "set per_step where every time step has a target"
             )
-        if not np.isfinite(values).all():
-            raise DataError(f"{name}: Input y contains NaN or infinity")
+        if np.isnan(values).any():
+            raise DataError(f"{name}: Input y contains NaN")
         return (values[:, None], True) if values.ndim == 1 else (values, False)
     items = [_floats(item, f"{name}[{row}]") for row, item in enumerate(y)]
     flat = items[0].ndim == 1
@@ -234,8 +249,6 @@ def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[T
                 f"{name}[{row}]: has {item.shape[1]} targets a step, "
                 f"but {name}[0] has {items[0].shape[1]}"
             )
-        if np.isinf(item).any():
-            raise DataError(f"{name}[{row}]: contains infinity")
     if not any(np.isfinite(item).any() for item in items):
         raise DataError(f"{name}: has no target that is not NaN")
     return [item[:, None] if flat else item for item in items], flat
@@ -246,7 +259,10 @@ def _floats(values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
         if array.dtype.kind == "c":
             raise DataError(f"{name}: Complex data not supported")
-        return array.astype(np.float64)
+        array = array.astype(np.float64)
+        if (np.abs(array) > np.finfo(np.float32).max).any():
+            raise DataError(f"{name}: contains infinity or a value too large for float32")
+        return array
     except (TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -21,6 +21,11 @@ class SupervisedEstimator(Estimator):
     """Input scaling, prediction in chunks, and the hold-out split."""
 
     standardize: bool
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
     def _inputs(self, network: keras.Model) -> tuple[dict[str, Any], Any]:
         """Raw inputs, and the network's scores for them."""
@@ -85,11 +90,24 @@ def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(deviation > 1e-7 * np.maximum(np.abs(mean), 1e-30), deviation, 1.0)
 
 
-def same_length(X: Sized, y: Sized) -> None:
-    """Raises unless there is one target for each sequence.
+def same_length(count: int, y: Any, name: str = "y") -> None:
+    """Raises unless `y` has a target for each of `count` sequences.
 
     Raises:
         DataError: If the numbers differ.
     """
-    if len(X) != len(y):
-        raise DataError(f"y: has {len(y)} targets for {len(X)} sequences in X")
+    if isinstance(y, (str, bytes, Mapping)) or not hasattr(y, "__len__") or np.ndim(y) == 0:
+        raise DataError(f"{name}: expected a target for each sequence, got {type(y).__name__}")
+    if len(y) != count:
+        raise DataError(f"{name}: has {len(y)} targets for {count} sequences")
+
+
+def validation_pair(data: Any) -> tuple[Any, Any]:
+    """The validation sequences and their targets.
+
+    Raises:
+        DataError: If it is no pair.
+    """
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise DataError(f"validation_data: expected a pair (X, y), got {type(data).__name__}")
+    return data[0], data[1]

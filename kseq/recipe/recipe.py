@@ -11,7 +11,7 @@ from typing import Any
 
 from kseq.errors import RecipeError, shown
 from kseq.recipe import document
-from kseq.recipe.training import Training
+from kseq.recipe.training import Training, conflicts
 from kseq.registry import builders, readers, suggest, tasks
 from kseq.schema import fill
 
@@ -187,7 +187,7 @@ class Recipe:
             values[section] = {named: given[named], **filled}
             mistakes += wrong
         values["training"], wrong = fill("training", Training, self.training)
-        mistakes += wrong
+        mistakes += wrong or conflicts(values["training"], self.task["kind"])
         _raise(mistakes, self.source, self.lines)
         return Recipe.from_dict(values, source=self.source, lines=self.lines)
 

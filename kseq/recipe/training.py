@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -56,3 +57,29 @@ class Training:
     early_stopping: bool = True
     patience: Epochs = 10
     verbose: bool = False
+
+
+def conflicts(training: Mapping[str, Any], task: str) -> list[str]:
+    """Mistakes in values that hold one by one, but not together or not for the task.
+
+    Example:
+        >>> conflicts({**vars(Training()), "mixup": 0.2}, "regression")
+        ['training.mixup: is for classification alone, got 0.2']
+    """
+    mistakes = []
+    if training["schedule"] == "plateau" and training["warmup"]:
+        mistakes.append(
+            "training.warmup: cannot be combined with schedule 'plateau'; choose 'constant' or "
+            "'cosine', or warmup 0"
+        )
+    if task == "classification" and training["loss"] != "mse":
+        mistakes.append(
+            "training.loss: classification always takes cross-entropy; leave it out, "
+            f"got {training['loss']!r}"
+        )
+    mistakes += [
+        f"training.{name}: is for classification alone, got {training[name]!r}"
+        for name in ("mixup", "label_smoothing")
+        if task != "classification" and training[name]
+    ]
+    return mistakes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kseq.errors import TrainingError
+from kseq.errors import RecipeError, TrainingError
 from kseq.recipe.training import Training
 from kseq.training.callbacks import BestWeights, FiniteGuard
 from kseq.training.progress import Progress
@@ -71,9 +71,17 @@ def fit(
         metrics: Keras metrics that are logged beside it.
         callbacks: The caller's own callbacks; they come last.
 
+    Raises:
+        RecipeError: If the schedule follows the validation loss and there is no validation data.
+
     Returns:
         The outcome. A failure is reported there and not raised, because the model is usable.
     """
+    if config.schedule == "plateau" and valid is None:
+        raise RecipeError(
+            "training.schedule: plateau follows the validation loss, but nothing is held out; "
+            "give validation_data, raise training.validation_fraction, or choose 'cosine'"
+        )
     updates = config.epochs * train.num_batches
     model.compile(
         optimizer=_optimizer(config, updates),

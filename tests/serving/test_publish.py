@@ -40,6 +40,7 @@ def incomplete():
 def child(work):
     pid = os.fork()
     if pid == 0:
+        signal.alarm(60)  # whatever becomes of the parent
         try:
             work()
         finally:
@@ -55,10 +56,12 @@ if mode == "kill":
     for _ in range(20):
         pid = child(forever)
         end = time.monotonic() + draw.uniform(0.005, 0.12)
-        while time.monotonic() < end:
-            assert not incomplete(), incomplete()
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        try:
+            while time.monotonic() < end:
+                assert not incomplete(), incomplete()
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         assert not incomplete(), incomplete()
     publish(base, write)
     assert not list(base.glob(".new-*"))

@@ -1,0 +1,100 @@
+"""The README tells the truth: its tables, its outputs and its Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kseq.registry import builders, readers
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def script(path: Path) -> ModuleType:
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def first_column(text: str) -> set[str]:
+    return set(re.findall(r"^\| `(\w+)` \|", text, flags=re.M))
+
+
+def test_the_tables_name_every_builder_and_reader():
+    section = README.split("<!-- builders: ")[1]
+    table, rest = section.split("<!-- builders end -->")
+    assert first_column(table) == set(builders.names())
+    assert first_column(rest.split("## Scores")[0]) == set(readers.names())
+
+
+def test_the_mistakes_are_what_kseq_says():
+    refresh = script(ROOT / "docs" / "refresh.py")
+    assert refresh.mistakes() in README
+
+
+def test_the_recipe_shown_is_the_recipe_shipped():
+    shown = README.split("```yaml\n")[1].split("```")[0]
+    assert shown == (ROOT / "recipes" / "sunspots.yaml").read_text()
+
+
+def test_the_scores_are_those_recorded():
+    scores = script(ROOT / "benchmarks" / "scores.py")
+    table = README.split(scores.BEGIN)[1].split(scores.END)[0].strip()
+    assert table == scores.table()
+
+
+def test_every_recorded_score_is_of_the_recipe_as_it_is():
+    scores = script(ROOT / "benchmarks" / "scores.py")
+    recorded = scores.load()
+    assert recorded
+    for name, entry in recorded.items():
+        assert entry["recipe"] == scores.digest(ROOT / "recipes" / f"{name}.yaml"), name
+
+
+@pytest.mark.slow
+def test_its_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    assert len(blocks) == 3
+    names: dict[str, object] = {}
+    for block in blocks[:2]:
+        exec(block, names)
+    assert names["forecaster"].predict().shape == (12,)
+    assert os.path.isdir(tmp_path / "saved_models" / "slopes" / "1")
+
+
+def test_the_builder_of_contributing_is_ten_lines_and_builds():
+    import keras
+    from keras import layers
+
+    from kseq.builders import build
+    from kseq.builders.heads import head
+    from kseq.builders.inputs import sequence_inputs
+    from kseq.layers.pooling import SequencePooling
+    from kseq.schema import Count, Fraction
+    from kseq.spec import Spec
+
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    block = text.split("```python\n")[1].split("```")[0]
+    assert len(block.splitlines()) <= 11
+    names = {
+        **{"keras": keras, "layers": layers, "builders": builders, "head": head},
+        **{"sequence_inputs": sequence_inputs, "SequencePooling": SequencePooling},
+        **{"Count": Count, "Fraction": Fraction, "Spec": Spec},
+    }
+    builders.names()
+    try:
+        exec(block, names)
+        model = build({"builder": "mean_dense", "units": 8}, Spec(features=3, outputs=2))
+        assert model.output_shape == (None, 2)
+    finally:
+        builders._entries.pop("mean_dense", None)
