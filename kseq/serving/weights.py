@@ -23,7 +23,8 @@ def collect(model: keras.Model) -> dict[str, np.ndarray]:
     """All weights of a built model, trainable or not; without the states of seed generators.
 
     Example:
-        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="scores")])
+        >>> x = keras.Input((3,))
+        >>> model = keras.Model(x, keras.layers.Dense(2, name="scores")(x))
         >>> [(name, array.shape) for name, array in collect(model).items()]
         [('0000 scores/kernel', (3, 2)), ('0001 scores/bias', (2,))]
     """
@@ -75,6 +76,7 @@ def _describe(found: tuple[tuple[int, ...], str] | None) -> str:
 def _names(model: keras.Model) -> list[str]:
     automatic = {_snake(name) for name, _ in inspect.getmembers(keras.layers, inspect.isclass)}
     automatic |= {_snake(custom.__name__) for custom in _registered()}
+    automatic |= {"sequential", "functional", "model"}
 
     def stem(part: str) -> str:
         match = re.fullmatch(r"(.+)_\d+", part)

@@ -38,11 +38,11 @@ def test_registered():
         ({"builder": 3}, "model.builder: unknown builder 3"),
         ({"builder": "stacked_rnn", "unit": 3}, "model.unit: unknown .did you mean 'units'"),
         ({"builder": "stacked_rnn", "units": 0}, "model.units: expected .*greater than 0"),
-        ({"builder": "stacked_rnn", "units": [8, True]}, "model.units: expected "),
+        ({"builder": "stacked_rnn", "units": [8, True]}, "model.units.1: expected integer"),
         ({"builder": "stacked_rnn", "units": [4] * 65}, "model.units: expected .*64 items"),
         ({"builder": "stacked_rnn", "units": []}, "model.units: expected .*1 item"),
         ({"builder": "stacked_rnn", "cell": "LSTM"}, "model.cell: expected 'rnn', 'gru', 'lstm'"),
-        ({"builder": "cnn_lstm", "filters": [8, 9000]}, "model.filters: expected .*8192"),
+        ({"builder": "cnn_lstm", "filters": [8, 9000]}, "model.filters.1: expected .*8192"),
         ({"builder": "lstm_fcn", "dropout": 1.0}, "model.dropout: expected less than 1"),
     ],
 )

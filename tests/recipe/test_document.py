@@ -152,7 +152,7 @@ JSON = [
     ('{"a":' * 40_000, "nested deeper than 16 levels"),
     ('{"a":' * 16 + "1" + "}" * 16, "nested deeper than 16 levels"),
     (json.dumps([0] * 6000), "more than 5000 values"),
-    (json.dumps({str(i): 0 for i in range(25_000)}), "more than 5000 values"),
+    (json.dumps({str(i): 0 for i in range(20_000)}), "more than 5000 values"),
     (json.dumps("x" * 5000), "a value longer than 4096 characters"),
     (json.dumps({"x" * 5000: 1}), "the recipe: expected plain text as key"),
 ]

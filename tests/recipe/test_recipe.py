@@ -171,8 +171,8 @@ def test_all_mistakes_come_in_one_go_each_with_path_value_and_wish():
     assert [mistake.split(":")[0] for mistake in found] == [
         "task.windwo",
         "task.horizon",
-        "model.units",
         "model.cell",
+        "model.units",
         "data.spilt",
         "training.dropout",
         "training.epochs",

@@ -29,8 +29,7 @@ def make_servable() -> Callable[..., object]:
         if ragged:
             inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
             mask = Mask(name="mask")(inputs["x"], inputs["lengths"])
-        cell = keras.layers.GRU(4, name="recurrent", seed=1, kernel_initializer="glorot_normal")
-        hidden = keras.layers.Bidirectional(cell, name="both")(inputs["x"], mask=mask)
+        hidden = keras.layers.GRU(4, name="recurrent")(inputs["x"], mask=mask)
         outputs = keras.layers.Dense(3, activation="softmax", name="out")(hidden)
         return keras.Model(inputs, {"probabilities": outputs})
 

@@ -16,7 +16,8 @@ def build(units: int = 4, name: str = "recurrent_1") -> keras.Model:
     hidden = keras.layers.BatchNormalization(name="scale")(x)
     hidden = keras.layers.GRU(units, dropout=0.5, return_sequences=True, name=name)(hidden)
     hidden = keras.layers.GRU(units)(hidden)
-    return keras.Model(x, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(hidden)))
+    scores = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+    return keras.Model(x, scores(hidden))
 
 
 def test_a_round_trip() -> None:

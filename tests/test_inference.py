@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+from kseq.inference import Forward
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    x = keras.Input((None, 2), name="x")
+    lengths = keras.Input((), name="lengths", dtype="int32")
+    summed = keras.layers.GRU(3, name="gru", seed=1)(x)
+    shifted = keras.layers.Dense(2, name="scores")(summed)
+    return keras.Model({"x": x, "lengths": lengths}, {"scores": shifted, "copy": lengths})
+
+
+def inputs(batch: int, time: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(batch * time)
+    return {
+        "x": rng.normal(size=(batch, time, 2)).astype("float32"),
+        "lengths": np.full(batch, time, "int32"),
+    }
+
+
+def test_it_equals_the_model_and_is_never_traced_again(model, caplog):
+    forward = Forward(model)
+    with caplog.at_level(logging.WARNING):
+        for batch in (1, 2, 5):
+            for time in range(1, 9):
+                given = inputs(batch, time)
+                outputs = forward(given)
+                expected = model(given, training=False)
+                np.testing.assert_allclose(outputs["scores"], expected["scores"], atol=1e-6)
+                np.testing.assert_array_equal(outputs["copy"], given["lengths"])
+    assert "retracing" not in caplog.text
+    traced = forward._traced
+    forward(inputs(3, 11))
+    assert forward._traced is traced
+
+
+def test_values_are_cast_to_what_the_model_takes(model):
+    given = inputs(2, 4)
+    expected = Forward(model)(given)
+    wide = {"x": given["x"].astype("float64"), "lengths": given["lengths"].astype("int64")}
+    outputs = Forward(model)({**wide, "unused": np.zeros(2)})
+    np.testing.assert_array_equal(outputs["scores"], expected["scores"])
+    assert isinstance(outputs["scores"], np.ndarray)
+
+
+def test_it_follows_the_weights_of_the_model(model):
+    forward = Forward(model)
+    before = forward(inputs(1, 3))["scores"]
+    layer = model.get_layer("scores")
+    layer.bias.assign(layer.bias + 1.0)
+    np.testing.assert_allclose(forward(inputs(1, 3))["scores"], before + 1.0, atol=1e-6)
