@@ -42,7 +42,7 @@ BARS: dict[str, tuple[str, str, str]] = {
     ),
     "sunspots": ("mae", "last value 25.44, 11 years before 27.95", "< 25.44"),
     "co2": ("mae", "last value .405, a year before 1.650", "< .405"),
-    "beijing_pm25": ("r2", "mean of the training targets about 0", "> 0"),
+    "beijing_pm25": ("r2", "mean of the training targets .00", "> 0"),
 }
 NAMES = {"mse_standardised": "MSE (standardised)", "mae": "MAE", "accuracy": "accuracy", "r2": "R²"}
 

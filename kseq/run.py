@@ -102,9 +102,7 @@ def _check_output(folder: Path) -> None:
             raise ArtefactError(f"{there} is a file; expected a folder to publish in")
         if not os.access(there, os.W_OK | os.X_OK):
             raise ArtefactError(f"{there} cannot be written; choose another folder to publish in")
-    except (OSError, ValueError) as error:
-        if isinstance(error, ArtefactError):
-            raise
+    except OSError as error:
         raise ArtefactError(f"{folder} cannot be written: {error}") from None
 
 

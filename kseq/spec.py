@@ -20,7 +20,8 @@ class Spec:
         outputs: Classes of a classification, targets of a regression or forecast.
         time: Time steps, where all sequences have the same number; None where lengths differ.
         per_step: Whether every time step has its own target.
-        horizon: Steps ahead, for a forecast.
+        horizon: Steps ahead, for a forecast. Then the first `outputs` features are the past of the
+            targets.
         future: Covariates known over the horizon.
 
     Example:

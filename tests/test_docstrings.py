@@ -7,7 +7,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,9 +33,7 @@ def test_the_examples_run(name, tmp_path, monkeypatch):
     report: list[str] = []
     for test in finder.find(module, name):
         _skip_without_extras(test)
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            runner.run(test, out=report.append)
+        runner.run(test, out=report.append)
     assert not runner.summarize(verbose=False).failed, "".join(report)
 
 

@@ -63,7 +63,7 @@ def test_an_unknown_name_lists_the_known_ones(home, name):
     known = Registry("cell", home)
     known.register("gru")(print)
     known.register("lstm")(print)
-    with pytest.raises(RecipeError, match="unknown cell .*known: gru, lstm") as caught:
+    with pytest.raises(RecipeError, match=r"unknown cell .*known: gru, lstm") as caught:
         known.get(name)
     if name == "grv":
         assert "did you mean 'gru'?" in str(caught.value)

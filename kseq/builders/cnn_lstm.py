@@ -9,7 +9,7 @@ from keras import layers
 
 from kseq.builders.convolution import conv_block
 from kseq.builders.heads import Readout, choose_readout, head, read_out
-from kseq.builders.inputs import sequence_inputs
+from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_stack
 from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.registry import builders
@@ -32,6 +32,7 @@ def cnn_lstm(
     layer_norm: bool = False,
     residual: bool = False,
     readout: Readout = "auto",
+    noise: Noise = 0.0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
 ) -> keras.Model:
@@ -51,6 +52,7 @@ def cnn_lstm(
         layer_norm: Whether each recurrent layer's outputs are normalised over the features.
         residual: Whether each recurrent layer's input is added to its output.
         readout: What the head sees of the sequence, as in `stacked_rnn`.
+        noise: The standard deviation, up to 1, of the Gaussian noise added to `x` in training.
         peephole: What the gates of `slstm` see of the cell state.
         skip: Whether `slstm` adds its input to its output.
 
@@ -76,7 +78,7 @@ def cnn_lstm(
             "expected pool 1 or 'auto'"
         )
     inputs = sequence_inputs(spec)
-    x, mask, time, stride = inputs.x, inputs.mask, spec.time, 1
+    x, mask, time, stride = inputs.noisy(noise), inputs.mask, spec.time, 1
     for number, width in enumerate(filters, start=1):
         name = f"conv_{number}"
         x = conv_block(x, mask, width, kernel_size, name=name)

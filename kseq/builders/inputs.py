@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+from keras import layers
+from pydantic import Field
 
 from kseq.layers.masking import LengthMask
 from kseq.spec import Spec
+
+Noise = Annotated[float, Field(ge=0, le=1)]  # the range that keras.layers.GaussianNoise takes
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Inputs:
     lengths: Any = None
     mask: Any = None
     future: Any = None
+
+    def noisy(self, noise: float) -> Any:
+        """`x` with Gaussian noise of that standard deviation added in training."""
+        return layers.GaussianNoise(noise, name="noise")(self.x) if noise else self.x
 
     def mask_of(self, sequence: Any, stride: int, name: str) -> Any:
         """The mask of a sequence of which one step stands for `stride` of `x`."""

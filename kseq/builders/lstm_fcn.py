@@ -7,7 +7,7 @@ from keras import layers
 
 from kseq.builders.convolution import conv_block
 from kseq.builders.heads import head
-from kseq.builders.inputs import sequence_inputs
+from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_layer
 from kseq.layers.pooling import SequencePooling
 from kseq.layers.shuffle import DimensionShuffle
@@ -26,6 +26,7 @@ def lstm_fcn(
     filters: Widths = [128, 256, 128],  # noqa: B006 - never changed; the schema reads it
     kernel_sizes: Widths = [8, 5, 3],  # noqa: B006
     dimension_shuffle: bool | None = None,
+    noise: Noise = 0.0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
 ) -> keras.Model:
@@ -43,6 +44,7 @@ def lstm_fcn(
         kernel_sizes: The steps that the filters of each convolution span.
         dimension_shuffle: Whether time and features change places before the recurrent layer; null
             for yes where all sequences have the same length and one target each.
+        noise: The standard deviation, up to 1, of the Gaussian noise added to `x` in training.
         peephole: What the gates of `slstm` see of the cell state.
         skip: Whether `slstm` adds its input to its output.
 
@@ -73,8 +75,9 @@ def lstm_fcn(
         )
     inputs = sequence_inputs(spec)
     mask = inputs.mask
+    noisy = inputs.noisy(noise)
 
-    x = inputs.x
+    x = noisy
     if dimension_shuffle and spec.time is not None:
         x = DimensionShuffle(spec.time, name="shuffle")(x)
     remember = recurrent_layer(
@@ -84,7 +87,7 @@ def lstm_fcn(
     if dropout:
         memory = layers.Dropout(dropout, name=f"{cell}_dropout")(memory)
 
-    patterns = inputs.x
+    patterns = noisy
     for number, (width, kernel_size) in enumerate(zip(filters, kernel_sizes, strict=True), start=1):
         patterns = conv_block(patterns, mask, width, kernel_size, name=f"conv_{number}")
     if not spec.per_step:

@@ -53,6 +53,8 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
         total += context * (context + 2)
     scores = spec.outputs * (spec.horizon or 1)
     total += (context + 1) * scores
+    if spec.horizon:
+        total += parameters.get("highway", 0) * spec.horizon
     if spec.future:
         hidden = min(context, 64)
         total += (context + spec.future + 1) * hidden + (hidden + 1) * spec.outputs

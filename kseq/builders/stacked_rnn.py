@@ -9,9 +9,10 @@ from keras import layers
 from pydantic import Field
 
 from kseq.builders.heads import Readout, choose_readout, head, read_out
-from kseq.builders.inputs import sequence_inputs
+from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_stack
 from kseq.layers.folding import FoldSteps
+from kseq.layers.highway import LinearHighway
 from kseq.registry import builders
 from kseq.schema import Count, Fraction
 from kseq.spec import Spec
@@ -29,8 +30,9 @@ def stacked_rnn(
     layer_norm: bool = False,
     residual: bool = False,
     readout: Readout = "auto",
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    noise: Noise = 0.0,
     patch: Count = 1,
+    highway: Annotated[int, Field(ge=0, le=8192)] = 0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
 ) -> keras.Model:
@@ -51,12 +53,15 @@ def stacked_rnn(
             `last`.
         noise: The standard deviation, up to 1, of the Gaussian noise added to `x` in training.
         patch: How many consecutive steps are folded into one before the recurrence.
+        highway: For forecasts, how many of a target's last steps are mapped to its forecast by a
+            line of their own beside the recurrence (as in LSTNet); 0 for none.
         peephole: What the gates of `slstm` see of the cell state: each unit its own, or all.
         skip: Whether `slstm` adds its input to its output.
 
     Raises:
         ValueError: If the readout does not fit the targets, or steps that differ in number or have
-            targets of their own were to be folded.
+            targets of their own were to be folded, or a highway has no forecast or more steps than
+            the window.
 
     Example:
         >>> from kseq.spec import Spec
@@ -70,10 +75,11 @@ def stacked_rnn(
             f"patch {patch} folds time steps, but here they {why}; expected patch 1, or sequences "
             "of equal length with one target each"
         )
+    if highway and (spec.horizon is None or highway > (spec.time or 0)):
+        what = "there is no forecast" if spec.horizon is None else f"the window has {spec.time}"
+        raise ValueError(f"highway {highway} maps the last steps to a forecast, but {what}")
     inputs = sequence_inputs(spec)
-    x = inputs.x
-    if noise:
-        x = layers.GaussianNoise(noise, name="noise")(x)
+    x = inputs.noisy(noise)
     if patch > 1:
         width = units if isinstance(units, int) else units[0]
         x = FoldSteps(patch, name="patches")(x)
@@ -93,4 +99,14 @@ def stacked_rnn(
         last=readout == "last",
     )
     context = read_out(x, inputs.mask, readout)
-    return inputs.model(head(context, inputs.future, spec), name="stacked_rnn")
+    scores = head(context, inputs.future, spec)
+    if highway and spec.horizon is not None:
+        line = LinearHighway(
+            steps=highway,
+            horizon=spec.horizon,
+            targets=spec.outputs,
+            dtype="float32",
+            name="highway",
+        )
+        scores = layers.Add(dtype="float32", name="scores_with_highway")([scores, line(inputs.x)])
+    return inputs.model(scores, name="stacked_rnn")

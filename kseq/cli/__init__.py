@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 
 from kseq import __version__
+from kseq.cli.hush import hushed
 from kseq.errors import KseqError
 
 COMMANDS = {
@@ -36,7 +35,7 @@ class LazyGroup(click.Group):
         """The command, imported now."""
         if name not in COMMANDS:
             return None
-        with _hushed():
+        with hushed():
             command: click.Command = importlib.import_module(COMMANDS[name][0]).command
         return command
 
@@ -44,28 +43,6 @@ class LazyGroup(click.Group):
         """The table of commands in `--help`."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ code says on stderr while it loads, unless loading fails.
-
-    It speaks of the machine's CPU and missing GPU before its log level is read, to the file
-    descriptor itself.
-    """
-    with tempfile.TemporaryFile() as said:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,9 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         print("kseq: interrupted; nothing was published", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `kseq list | head`
+    except (BrokenPipeError, SystemExit):
+        # `kseq list | head`. click and rich make an exit of it, the only one that they make here.
         _silence_stdout()
-        return 0
     return 0
 
 

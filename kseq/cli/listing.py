@@ -7,6 +7,7 @@ import inspect
 import click
 from rich.table import Table
 
+from kseq.cli.hush import hushed
 from kseq.cli.options import console, json_option, print_json
 from kseq.registry import builders, readers, tasks
 
@@ -19,10 +20,11 @@ REGISTRIES = {"builders": builders, "tasks": tasks, "readers": readers}
 def command(kind: str | None, as_json: bool) -> None:
     """List the builders, tasks and readers that a recipe can name."""
     chosen = {kind: REGISTRIES[kind]} if kind else REGISTRIES
-    found = {
-        title: {name: _summary(registry.get(name)) for name in registry.names()}
-        for title, registry in chosen.items()
-    }
+    with hushed():  # asking for the names imports what bears them
+        found = {
+            title: {name: _summary(registry.get(name)) for name in registry.names()}
+            for title, registry in chosen.items()
+        }
     if as_json:
         print_json(found)
         return

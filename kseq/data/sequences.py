@@ -78,10 +78,10 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
         >>> as_sequences([[1.0, 2.0, 3.0], [4.0, 5.0]]).lengths
         array([3, 2])
     """
-    if isinstance(X, (str, bytes, Mapping)) or X is None:
-        raise DataError(f"{name}: expected an array or a list of arrays, got {type(X).__name__}")
     if hasattr(X, "toarray"):
         raise DataError(f"{name}: sparse data is not supported; pass {name}.toarray()")
+    if isinstance(X, (str, bytes, Mapping)) or X is None:
+        raise DataError(f"{name}: expected an array or a list of arrays, got {type(X).__name__}")
     array = _rectangular(X)
     sequences = _from_array(array, name) if array is not None else _from_list(list(X), name)
     if features is not None and sequences.features != features:
@@ -116,10 +116,12 @@ def _from_array(array: np.ndarray, name: str) -> Sequences:
         )
     if len(array) == 0:
         raise DataError(f"{name}: is empty; at least one sequence is needed, got {array.shape}")
-    if array.shape[1] == 0:
-        raise DataError(f"{name}: has sequences of 0 time steps; at least 1 is needed")
-    if array.shape[-1] == 0:
-        raise DataError(f"{name}: 0 feature(s) (shape={array.shape}); at least 1 is needed")
+    if 0 in array.shape:
+        what = "time steps" if array.shape[1] == 0 else "features"
+        raise DataError(
+            f"{name}: has sequences of 0 {what}: "
+            f"0 feature(s) (shape={array.shape}) while a minimum of 1 is required"
+        )
     if array.ndim == 2:
         array = array[:, :, None]
     array = _numeric(array, name)

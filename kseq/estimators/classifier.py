@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
 
 from kseq.data.batches import SequenceBatches
@@ -33,6 +35,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
+        n_features_in_: Features a time step.
         classes_: The classes, sorted.
         history_: Losses and accuracies by epoch.
         n_iter_: Epochs that were run.
@@ -144,7 +147,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each sequence, `(n,)`."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
         """Scores held-out sequences, beside always saying the commonest class.
@@ -192,6 +196,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     def _restore_task(
         self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
+        super()._restore_task(preprocessing, arrays)
         try:
             dtype = np.dtype(preprocessing["classes_dtype"])
             if dtype.kind not in "biufU":
@@ -213,6 +218,11 @@ def _labels(y: Any, name: str) -> np.ndarray:
     if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
         labels = np.asarray(y, dtype=object)  # numbers and None among text became text
     if labels.ndim == 2 and labels.shape[1] == 1:
+        warnings.warn(
+            f"{name}: a column-vector y was passed when a 1d array was expected; use y.ravel()",
+            DataConversionWarning,
+            stacklevel=4,
+        )
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError(f"{name}: expected one class a sequence, got an array of {labels.shape}")

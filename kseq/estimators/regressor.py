@@ -45,6 +45,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
+        n_features_in_: Features a time step.
         history_: Losses by epoch, on the scale of the standardised targets.
         n_iter_: Epochs that were run.
         best_epoch_: The epoch whose weights were kept, counted from 1.
@@ -80,6 +81,11 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         self.model = model
         self.training = training
         self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(
         self,
@@ -213,6 +219,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
     def _restore_task(
         self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
+        super()._restore_task(preprocessing, arrays)
         try:
             self.flat_ = bool(preprocessing["flat"])
             self.target_mean_ = np.array(preprocessing["target_mean"], dtype=np.float64)
@@ -224,7 +231,7 @@ def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[T
     """Targets with a last axis of their own, and whether they came without one."""
     if y is None:
         raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
-    if hasattr(y, "columns"):  # of a table the rows are meant
+    if hasattr(y, "columns") or not hasattr(y, "__len__"):  # of a table the rows are meant
         y = np.asarray(y)
     same_length(len(sequences), y, name)
     if not per_step:

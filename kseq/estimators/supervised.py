@@ -42,6 +42,7 @@ class SupervisedEstimator(Estimator):
         return keras.Model(inputs if self.spec_.ragged else inputs["x"], scores, name="trainable")
 
     def _set_input_statistics(self, sequences: Sequences) -> None:
+        self.n_features_in_ = sequences.features
         if self.recipe_.task["standardize"]:
             mean, deviation = statistics(sequences.steps())
             self.servable_.get_layer("standardize").set_statistics(mean, deviation)
@@ -63,6 +64,11 @@ class SupervisedEstimator(Estimator):
             for row, value in zip(rows, self._forward(inputs)[output], strict=True):
                 results[row] = value[: lengths[row]] if self.spec_.per_step else value
         return results
+
+    def _restore_task(
+        self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        self.n_features_in_ = int(preprocessing["spec"]["features"])
 
     def _examples(self) -> list[dict[str, np.ndarray]]:
         """Made-up sequences of the training data's scale: an artefact holds no training rows."""

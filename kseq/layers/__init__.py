@@ -3,6 +3,7 @@
 from kseq.layers.convolution import MaskedConv1D
 from kseq.layers.fill import FillForward
 from kseq.layers.folding import FoldSteps
+from kseq.layers.highway import LinearHighway
 from kseq.layers.masking import LengthMask
 from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.layers.pooling import SequencePooling
@@ -16,6 +17,7 @@ __all__ = [
     "FillForward",
     "FoldSteps",
     "LengthMask",
+    "LinearHighway",
     "MaskedConv1D",
     "MaskedMaxPooling1D",
     "SLSTMCell",

@@ -15,6 +15,11 @@ class MaskedConv1D(keras.layers.Conv1D):
     With `padding="same"` or `"causal"` and stride 1, which this layer is for, a valid step's output
     does not depend on how much padding follows.
 
+    Args:
+        filters: Output features.
+        kernel_size: Steps that an output sees.
+        **kwargs: What `keras.layers.Conv1D` takes beside them.
+
     Call arguments:
         inputs: A tensor `(batch, time, features)`.
         mask: A boolean tensor `(batch, time)`, or None.

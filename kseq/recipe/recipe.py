@@ -40,6 +40,8 @@ class Recipe:
         model: The builder and its parameters.
         training: The parameters of `Training`.
         search: The section that only a search reads.
+        source: The file that the recipe was read from, for messages and to find its data.
+        lines: Where in that file each path stands, for messages.
 
     Example:
         >>> recipe = Recipe.from_dict({"task": "classification", "model": {"units": 32}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,8 +32,17 @@ class Rows(keras.utils.PyDataset):
         x, y = self.x[index], self.y[index]
         return (x, y * np.nan) if (self.epoch, index + 1) == self.poison else (x, y)
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
+
+class Clock(keras.callbacks.Callback):
+    """Tells data the epoch; Keras ends epochs of its data more often than it trains."""
+
+    def __init__(self, *data: Any) -> None:
+        super().__init__()
+        self.data = data
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for data in self.data:
+            data.epoch = epoch + 1
 
 
 class Watch(keras.callbacks.Callback):
@@ -68,6 +78,11 @@ def linear() -> Callable[[], keras.Model]:
 @pytest.fixture
 def watch() -> Watch:
     return Watch()
+
+
+@pytest.fixture(scope="session")
+def clock() -> type[Clock]:
+    return Clock
 
 
 @pytest.fixture(scope="session")

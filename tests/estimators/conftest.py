@@ -1,0 +1,100 @@
+"""Small data for each task, and estimators that are fitted to them in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseq import Forecaster, SequenceClassifier, SequenceRegressor
+from kseq.builders.heads import head
+from kseq.builders.inputs import sequence_inputs
+from kseq.estimators.base import Estimator
+from kseq.layers.pooling import SequencePooling
+from kseq.registry import builders
+from kseq.schema import Count
+from kseq.spec import Spec
+
+MODEL = {"cell": "gru", "units": 4, "dropout": 0.2}
+TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An estimator that is not fitted, what it is fitted to, and what it is asked."""
+
+    estimator: Estimator
+    given: tuple[Any, ...]
+    asked: tuple[Any, ...]
+
+    def fit(self) -> Estimator:
+        return self.estimator.fit(*self.given)
+
+
+def make_case(kind: str) -> Case:
+    """A fresh case; its data are the same each time."""
+    rng = np.random.default_rng(0)
+    common = {"model": MODEL, "training": TRAINING, "random_state": 3}
+    if kind == "classifier":
+        X = rng.normal(size=(30, 6, 2))
+        y = np.where(np.arange(30) % 3, "up", "down")
+        return Case(SequenceClassifier(**common), (X, y), (X[:7],))
+    if kind == "regressor":
+        X = [rng.normal(size=(length, 2)) for length in rng.integers(3, 9, 30)]
+        y = 50 + np.stack([[x.sum(), x[-1, 0]] for x in X])
+        return Case(SequenceRegressor(**common), (X, y), (X[:7],))
+    columns = {name: rng.normal(size=60).cumsum() for name in ("a", "b", "known")}
+    columns["b"][[5, 50, 57]] = np.nan
+    roles = {"target": "a", "past_covariates": ["b"], "future_covariates": ["known"]}
+    estimator = Forecaster(window=8, horizon=3, **roles, **common)
+    return Case(estimator, (columns,), (columns, rng.normal(size=(3, 1))))
+
+
+KINDS = ("classifier", "regressor", "forecaster")
+
+
+@pytest.fixture(params=KINDS)
+def case(request) -> Case:
+    return make_case(request.param)
+
+
+@cache
+def make_fitted(kind: str) -> tuple[Estimator, Case]:
+    """A fitted estimator, not to be changed, and its case; fitted once a session."""
+    case = make_case(kind)
+    return case.fit(), case
+
+
+@pytest.fixture(params=KINDS)
+def fitted(request) -> tuple[Estimator, Case]:
+    return make_fitted(request.param)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def tiny() -> Iterator[None]:
+    """Lends the registry the builder `tiny`, which is fitted in a second."""
+
+    @builders.register("tiny")
+    def tiny(spec: Spec, *, units: Count = 4) -> keras.Model:
+        inputs = sequence_inputs(spec)
+        hidden = keras.layers.Dense(units, activation="tanh", name="hidden")(inputs.x)
+        context = hidden
+        if not spec.per_step:
+            context = SequencePooling("mean", name="readout")(hidden, mask=inputs.mask)
+        return inputs.model(head(context, inputs.future, spec), name="tiny")
+
+    yield
+    del builders._entries["tiny"]
+
+
+def answers(estimator: Estimator, asked: tuple[Any, ...]) -> np.ndarray:
+    """Probabilities, numbers or forecasts as one array."""
+    if estimator.task == "classification":
+        return estimator.predict_proba(*asked)
+    predicted = estimator.predict(*asked)
+    return predicted["a"] if isinstance(predicted, dict) else np.asarray(predicted)
