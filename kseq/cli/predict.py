@@ -40,10 +40,20 @@ Row = dict[str, Any]
 @artefact_argument
 @click.argument("file", type=click.Path(dir_okay=False), required=False)
 @set_option
+@click.option(
+    "--future",
+    type=click.Path(dir_okay=False),
+    help="For a forecaster with future covariates: the file with their next rows.",
+)
 @click.option("--output", type=click.Path(dir_okay=False), help="A CSV file, in place of stdout.")
 @json_option
 def command(
-    artefact: str, file: str | None, changes: tuple[str, ...], output: str | None, as_json: bool
+    artefact: str,
+    file: str | None,
+    changes: tuple[str, ...],
+    future: str | None,
+    output: str | None,
+    as_json: bool,
 ) -> None:
     """Predict with the saved model ARTEFACT for the sequences in FILE (.csv, .ts or .npz).
 
@@ -57,11 +67,13 @@ def command(
     if file is None:
         if not isinstance(estimator, Forecaster):
             raise click.UsageError("FILE is missing: which sequences are to be predicted?")
-        rows = list(_forecasts(estimator, estimator.predict(), None))
+        known = _known(estimator, saved, future, changes)
+        rows = list(_forecasts(estimator, estimator.predict(future=known), None))
     else:
         part = read_data(changed(_reading(saved, file), changes)).train
         if isinstance(estimator, Forecaster):
-            rows = list(_forecasts(estimator, estimator.predict(part.X), part.ids))
+            known = _known(estimator, saved, future, changes)
+            rows = list(_forecasts(estimator, estimator.predict(part.X, known), part.ids))
         else:
             rows = list(_predictions(estimator, part.X, part.ids))
     if as_json:
@@ -91,6 +103,21 @@ def _reading(recipe: Recipe, file: str) -> Recipe:
     elif reader == "csv":
         data["layout"] = "series" if recipe.task["kind"] == "forecasting" else "wide"
     return Recipe.from_dict({"task": recipe.task, "data": data})
+
+
+def _known(estimator: Forecaster, recipe: Recipe, file: str | None, changes: Sequence[str]) -> Any:
+    """The future covariates in a file; None where there are neither."""
+    if file is None:
+        if estimator.columns_.future:
+            names = ", ".join(map(str, estimator.columns_.future))
+            raise click.UsageError(
+                f"--future is missing: a file with the next {estimator.horizon} rows of {names}"
+            )
+        return None
+    reading = _reading(recipe, file).replace(
+        "data.columns", [str(n) for n in estimator.columns_.future]
+    )
+    return read_data(changed(reading, changes)).train.X
 
 
 def _steps(file: str, data: Mapping[str, Any]) -> Row:

@@ -207,7 +207,12 @@ class Estimator(BaseEstimator, ABC):
         """Arrays beside the weights; their names start with `_`."""
         return {}
 
-    def _restore(self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    def _restore(
+        self,
+        recipe: Recipe,
+        preprocessing: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+    ) -> None:
         """Makes the estimator what `_preprocessing` and the arrays say; the inverse of saving.
 
         Raises:
@@ -220,7 +225,7 @@ class Estimator(BaseEstimator, ABC):
         if mistakes:
             raise ArtefactError(f"preprocessing.json: {mistakes[0]}")
         self._restore_task(preprocessing, arrays)
-        self._build(self.recipe().fill(), Spec(**spec))
+        self._build(recipe.fill(), Spec(**spec))
         assign(self.servable_, {k: v for k, v in arrays.items() if not k.startswith("_")})
         self.history_ = dict(preprocessing.get("history", {}))
         self.n_iter_ = len(self.history_.get("loss", []))
@@ -258,14 +263,9 @@ class Estimator(BaseEstimator, ABC):
         for name, value in state["params"].items():
             setattr(self, name, value)
         if "recipe" in state:
-            # The parameters may have been changed after the fit; the model is the recipe's.
-            fitted = Recipe.from_dict(state["recipe"])
-            params = {k: getattr(self, k) for k in state["params"]}
-            for name, value in parameters_of(fitted).items():
-                setattr(self, name, value)
-            self._restore(state["preprocessing"], state["arrays"])
-            for name, value in params.items():
-                setattr(self, name, value)
+            # Not the parameters': they may have been changed after the fit.
+            recipe = Recipe.from_dict(state["recipe"])
+            self._restore(recipe, state["preprocessing"], state["arrays"])
 
 
 def parameters_of(recipe: Recipe) -> dict[str, Any]:

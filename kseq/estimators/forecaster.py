@@ -7,28 +7,26 @@ from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from kseq.data.series import Column, Series, SeriesForm, as_series, fill_forward
-from kseq.data.windows import Origin, WindowBatches, naive, origins
+from kseq.data.series import Column, SeriesForm, as_series, fill_forward
+from kseq.data.windows import WindowBatches, origins
 from kseq.errors import ArtefactError, DataError
-from kseq.estimators.base import Batches, Estimator
+from kseq.estimators.base import Batches
+from kseq.estimators.columns import Columns
 from kseq.estimators.continuation import continuation
 from kseq.estimators.forecast_network import assemble
+from kseq.estimators.rolling import RollingForecaster
 from kseq.estimators.supervised import statistics
 from kseq.losses import MaskedError
-from kseq.metrics.evaluation import Evaluation
-from kseq.metrics.forecasting import evaluate_forecast, naive_scale
+from kseq.metrics.forecasting import naive_scale
 from kseq.registry import tasks
 from kseq.schema import Count
 from kseq.spec import Spec
 
-_CHUNK = 256  # windows that are forecast together
-
 
 @tasks.register("forecasting")
-class Forecaster(Estimator):
+class Forecaster(RollingForecaster):
     """Forecasts all steps of the horizon at once from a window of the past.
 
     Scaling, gap filling and normalisation are part of the saved model and undone on output, so
@@ -57,8 +55,8 @@ class Forecaster(Estimator):
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
+        columns_: The columns by what they are for: targets, inputs, future covariates.
         targets_: The columns that are forecast.
-        inputs_: The columns of a window: targets, past and future covariates.
         history_: Losses by epoch, on the scale of the standardised targets.
         n_iter_: Epochs that were run.
         best_epoch_: The epoch whose weights were kept, counted from 1.
@@ -110,6 +108,11 @@ class Forecaster(Estimator):
         self.training = training
         self.random_state = random_state
 
+    @property
+    def targets_(self) -> list[Column]:
+        """The columns that are forecast."""
+        return self.columns_.targets
+
     def fit(
         self,
         series: Any,
@@ -143,15 +146,16 @@ class Forecaster(Estimator):
         task = recipe.task
         window, horizon = task["window"], task["horizon"]
         given, form = as_series(X)
-        self._set_columns(task, given[0].columns)
+        self.columns_ = Columns.of(task, given[0].columns)
+        columns = self.columns_
         names = [f"series[{i}]" if form.many else "series" for i in range(len(given))]
-        rows = [self._values(one, name) for one, name in zip(given, names, strict=True)]
+        rows = [columns.values(one, name) for one, name in zip(given, names, strict=True)]
         if validation_data is None:
             fraction = recipe.training["validation_fraction"]
             ends = [len(r) - _held_out(len(r), fraction, window, horizon) for r in rows]
         else:
             ends = [len(r) for r in rows]
-            rows = self._continue(rows, validation_data, horizon)
+            rows = columns.followed(rows, validation_data, horizon)
         trained = [r[:end] for r, end in zip(rows, ends, strict=True)]
         if max(ends) < window + horizon:
             raise DataError(
@@ -161,7 +165,7 @@ class Forecaster(Estimator):
         for row, name in zip(rows, names, strict=True):
             if len(row) < window:  # nothing could continue it
                 raise DataError(f"{name}: has {len(row)} rows, but task.window is {window}")
-        k = len(self.targets_)
+        k = len(columns.targets)
         mean, deviation = statistics(np.concatenate(trained))
         if not np.isfinite(np.concatenate(trained)[:, :k]).any(axis=0).all():
             raise DataError("series: a target has no value in the training rows")
@@ -173,22 +177,22 @@ class Forecaster(Estimator):
 
         spec = Spec(
             time=window,
-            features=(1 if task["channels"] == "independent" else k) + len(self.inputs_) - k,
+            features=(1 if task["channels"] == "independent" else k) + len(columns.inputs) - k,
             outputs=1 if task["channels"] == "independent" else k,
             horizon=horizon,
-            future=len(self.future_),
+            future=len(columns.future),
         )
         self._build(recipe, spec)
         self.servable_.get_layer("fill").set_fallback(mean)
-        if self.future_:
-            self.servable_.get_layer("fill_future").set_fallback(mean[-len(self.future_) :])
+        if columns.future:
+            self.servable_.get_layer("fill_future").set_fallback(mean[-len(columns.future) :])
         if not task["standardize"]:
             mean, deviation = np.zeros_like(mean), np.ones_like(deviation)
         self._set_statistics(mean, deviation)
 
         training = self._training()
         targets = (np.concatenate(rows)[:, :k] - mean[:k]) / deviation[:k]
-        future = filled[:, -len(self.future_) :] if self.future_ else None
+        future = filled[:, -len(columns.future) :] if columns.future else None
         starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
         first = [origins(end, window, horizon) for end in ends]
         later = [
@@ -234,211 +238,22 @@ class Forecaster(Estimator):
             tails = []
             for i, one in enumerate(given):
                 name = f"history[{i}]" if form.many else "history"
-                values = self._values(one, name)
+                values = self.columns_.values(one, name)
                 if len(values) < window:
                     raise DataError(f"{name}: has {len(values)} rows, but task.window is {window}")
                 tails.append(values[-window:])
         x = np.stack(tails)
-        forecasts = self._run(x, self._known_future(future, len(tails)))
+        known = self.columns_.known(future, len(tails), self.recipe_.task["horizon"])
+        forecasts = self._run(x, known)
         return continuation(forecasts, form, given, self.targets_)
-
-    def evaluate(self, X: Any, y: None = None, *, history: Any = None) -> Evaluation:
-        """Scores the forecasts from every origin in held-out rows, beside naive forecasts.
-
-        Args:
-            X: The held-out rows, one series or many.
-            y: Ignored.
-            history: The rows just before them, for windows to look back into. Without it the
-                first origin stands `window` rows after the start of X.
-
-        Returns:
-            An evaluation whose `truth` and `predicted` are `(windows, horizon, targets)`.
-        """
-        check_is_fitted(self)
-        task = self.recipe_.task
-        window, horizon = task["window"], task["horizon"]
-        given, _ = as_series(X, "X")
-        rows = [self._values(one, f"X[{i}]") for i, one in enumerate(given)]
-        starts = [0] * len(rows)
-        if history is not None:
-            before = [self._values(one, "history") for one in as_series(history, "history")[0]]
-            if len(before) != len(rows):
-                raise DataError(f"history: has {len(before)} series, but X has {len(rows)}")
-            starts = [len(b) for b in before]
-            rows = [np.concatenate(pair) for pair in zip(before, rows, strict=True)]
-        points = [
-            (row, origin)
-            for row, start in zip(rows, starts, strict=True)
-            for origin in origins(len(row), window, horizon, start=start)
-        ]
-        if not points:
-            raise DataError(
-                f"X: is too short to score: task.window {window} and task.horizon {horizon} "
-                f"need {window + horizon} rows with the history"
-            )
-        return self._compare(*self._forecast(points))
-
-    def backtest(self, series: Any, folds: int = 5, *, refit: bool = True) -> Evaluation:
-        """Rolls the origin over the last `folds` horizons of a series, each forecast once.
-
-        Args:
-            series: One series or many; with future covariates where the forecaster has them.
-            folds: Number of origins, a horizon apart, the last one a horizon before the end.
-            refit: Whether a new forecaster is fitted before every origin to what lies before it.
-                False takes this fitted one, which is honest only for rows it has not seen.
-
-        Returns:
-            An evaluation with one window for each fold and series, in order of the origins.
-        """
-        if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 1:
-            raise DataError(f"folds: expected a positive integer, got {folds!r}")
-        if not refit:
-            check_is_fitted(self)
-        task = (self.recipe().fill() if refit else self.recipe_).task
-        window, horizon = task["window"], task["horizon"]
-        given, _ = as_series(series)
-        shortest = min(len(one) for one in given)
-        if shortest - folds * horizon < window + (horizon if refit else 0):
-            raise DataError(
-                f"series: {shortest} rows are too few for {folds} folds of {horizon} steps "
-                f"after a window of {window}"
-            )
-        parts = []
-        for fold in range(folds, 0, -1):
-            cut = [len(one) - fold * horizon for one in given]
-            model = self
-            if refit:
-                model = clone(self).fit(
-                    [_table(one, end) for one, end in zip(given, cut, strict=True)]
-                )
-            points = [
-                (model._values(one, "series")[: end + horizon], end)
-                for one, end in zip(given, cut, strict=True)
-            ]
-            parts.append(model._forecast(points))
-        return model._compare(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-
-    def score(self, X: Any, y: None = None, *, history: Any = None) -> float:
-        """The coefficient of determination R² of the forecasts from every origin in X."""
-        return self.evaluate(X, history=history).metrics["r2"]
-
-    # --- columns and rows ---
-
-    def _set_columns(self, task: Mapping[str, Any], columns: tuple[Column, ...]) -> None:
-        past = list(task["past_covariates"] or [])
-        future = list(task["future_covariates"] or [])
-        target = task["target"]
-        if target is None:
-            targets = [c for c in columns if c not in past and c not in future]
-        else:
-            targets = list(target) if isinstance(target, list) else [target]
-        if not targets:
-            raise DataError("task.target: no column is left to forecast")
-        everything = targets + past + future
-        for name in everything:
-            if everything.count(name) > 1:
-                raise DataError(f"task: the column {name!r} is named twice")
-        self.targets_, self.inputs_, self.future_ = targets, everything, future
-        self._missing = task["missing"]
-
-    def _values(self, series: Series, name: str) -> np.ndarray:
-        # A lone column without a name is whatever lone column the model knows.
-        lone = len(self.inputs_) == len(series.columns) == 1
-        if lone and 0 in (series.columns[0], self.inputs_[0]):
-            return self._complete(series.values, name)
-        return self._complete(series.select(self.inputs_, name), name)
-
-    def _complete(self, values: np.ndarray, name: str) -> np.ndarray:
-        """`values`, whose columns are the last of the inputs; raises if a gap is not allowed."""
-        if self._missing == "error" and np.isnan(values).any():
-            row, column = np.argwhere(np.isnan(values))[0]
-            columns = self.inputs_[-values.shape[1] :]
-            raise DataError(
-                f"{name}: a value is missing in row {row}, column {columns[column]!r}; "
-                "fill it, or set task.missing to 'forward'"
-            )
-        return values
-
-    def _continue(self, rows: list[np.ndarray], later: Any, horizon: int) -> list[np.ndarray]:
-        name = "validation_data"
-        more = [self._values(one, name) for one in as_series(later, name)[0]]
-        if len(more) != len(rows):
-            raise DataError(f"{name}: has {len(more)} series, but {len(rows)} were given")
-        longest = max(len(row) for row in more)
-        if longest < horizon:
-            raise DataError(f"{name}: has {longest} rows, but task.horizon is {horizon}")
-        return [np.concatenate(pair) for pair in zip(rows, more, strict=True)]
-
-    def _known_future(self, future: Any, count: int) -> np.ndarray | None:
-        horizon = self.recipe_.task["horizon"]
-        if not self.future_:
-            if future is not None:
-                raise DataError("future: the forecaster was fitted without future covariates")
-            return None
-        if future is None:
-            raise DataError(f"future: the next {horizon} rows of {self.future_} are needed")
-        given, _ = as_series(future, "future")
-        named = isinstance(given[0].columns[0], str)
-        values = [one.select(self.future_, "future") if named else one.values for one in given]
-        if len(values) != count or any(v.shape != (horizon, len(self.future_)) for v in values):
-            raise DataError(
-                f"future: expected {count} x {(horizon, len(self.future_))}, "
-                f"got {[v.shape for v in values]}"
-            )
-        return np.stack([self._complete(v, "future") for v in values])
-
-    # --- forecasts and scores ---
-
-    def _run(self, x: np.ndarray, future: np.ndarray | None) -> np.ndarray:
-        parts = []
-        for start in range(0, len(x), _CHUNK):
-            inputs = {"x": x[start : start + _CHUNK].astype(np.float32)}
-            if future is not None:
-                inputs["future"] = future[start : start + _CHUNK].astype(np.float32)
-            parts.append(self._forward(inputs)["forecast"])
-        return np.concatenate(parts)
-
-    def _forecast(self, points: list[Origin]) -> list[np.ndarray]:
-        """Truth, forecasts and naive forecasts at the origins, `(windows, horizon, targets)`."""
-        task, f = self.recipe_.task, len(self.future_)
-        window, horizon, k = task["window"], task["horizon"], len(self.targets_)
-        parts = []
-        for start in range(0, len(points), _CHUNK):
-            some = points[start : start + _CHUNK]
-            x = np.stack([row[o - window : o] for row, o in some])
-            known = np.stack([row[o : o + horizon, -f:] for row, o in some]) if f else None
-            parts.append(self._run(x, known))
-        own = [(row[:, :k], o) for row, o in points]
-        return [
-            np.stack([row[o : o + horizon] for row, o in own]),
-            np.concatenate(parts),
-            naive(own, horizon, season=1),
-            naive(own, horizon, season=task["season"] or 1),
-        ]
-
-    def _compare(
-        self, truth: np.ndarray, forecast: np.ndarray, last: np.ndarray, seasonal: np.ndarray
-    ) -> Evaluation:
-        season = self.recipe_.task["season"]
-        baselines = {"last value": last}
-        if season:
-            baselines[f"value {season} steps before"] = seasonal
-        return evaluate_forecast(
-            truth,
-            forecast,
-            baselines,
-            scale=self.scale_,
-            deviation=self.deviation_,
-            targets=[str(name) for name in self.targets_],
-        )
 
     # --- models and persistence ---
 
     def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
-        return assemble(network, self.spec_, self.recipe_.task, len(self.inputs_))
+        return assemble(network, self.spec_, self.recipe_.task, len(self.columns_.inputs))
 
     def _set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        k, f = len(self.targets_), len(self.future_)
+        k, f = len(self.columns_.targets), len(self.columns_.future)
         layer = self.servable_.get_layer
         layer("standardize").set_statistics(mean, deviation)
         layer("forecast").set_statistics(mean[:k], deviation[:k])
@@ -450,10 +265,10 @@ class Forecaster(Estimator):
         layer = self.servable_.get_layer("standardize")
         mean, scale = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
         rng = np.random.default_rng(0)
-        rows = mean + scale * rng.normal(size=(7, (spec.time or 0) + 3, len(self.inputs_)))
+        rows = mean + scale * rng.normal(size=(7, (spec.time or 0) + 3, len(self.columns_.inputs)))
         rows = rows.astype(np.float32)
         examples = [{"x": rows[:, 3:]}, {"x": rows[:1, 3:]}, {"x": rows}]
-        if self._missing == "forward":
+        if self.columns_.gaps:
             gaps = rows[:, 3:].copy()
             gaps[rng.random(gaps.shape) < 0.2] = np.nan
             examples.append({"x": gaps})
@@ -469,9 +284,10 @@ class Forecaster(Estimator):
     def _preprocessing(self) -> dict[str, Any]:
         return {
             **super()._preprocessing(),
-            "targets": self.targets_,
-            "inputs": self.inputs_,
-            "future": self.future_,
+            "targets": self.columns_.targets,
+            "inputs": self.columns_.inputs,
+            "future": self.columns_.future,
+            "gaps": self.columns_.gaps,
             "many": self._form.many,
             "flat": self._form.flat,
             "naive_scale": [None if np.isnan(v) else float(v) for v in self.scale_],
@@ -486,16 +302,18 @@ class Forecaster(Estimator):
         self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
         try:
-            self.targets_ = list(preprocessing["targets"])
-            self.inputs_ = list(preprocessing["inputs"])
-            self.future_ = list(preprocessing["future"])
+            self.columns_ = Columns(
+                targets=list(preprocessing["targets"]),
+                inputs=list(preprocessing["inputs"]),
+                future=list(preprocessing["future"]),
+                gaps=bool(preprocessing["gaps"]),
+            )
             self.scale_ = np.array(preprocessing["naive_scale"], dtype=np.float64)
             self.deviation_ = np.array(preprocessing["deviation"], dtype=np.float64)
             self._form = SeriesForm(
                 bool(preprocessing["many"]), bool(preprocessing["flat"]), "array"
             )
             self._tails = list(arrays["_tails"])
-            self._missing = self.missing
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"preprocessing.json: {error}") from None
 
@@ -506,8 +324,3 @@ def _held_out(rows: int, fraction: float, window: int, horizon: int) -> int:
     if fraction == 0 or rows - max(count, horizon) < window + horizon:
         return 0
     return max(count, horizon)
-
-
-def _table(series: Series, end: int) -> dict[Column, np.ndarray]:
-    """The first `end` rows of a series under their names."""
-    return {name: series.values[:end, i] for i, name in enumerate(series.columns)}

@@ -61,8 +61,9 @@ def restore(saved: artefact.Artefact, path: str | Path) -> Estimator:
         ArtefactError: If its parts do not fit each other.
     """
     try:
-        estimator = from_recipe(saved.recipe)
+        recipe = Recipe.from_dict(saved.recipe)
+        estimator = from_recipe(recipe)
     except RecipeError as error:
         raise ArtefactError(f"{path}: recipe.json: {error}") from None
-    estimator._restore(saved.preprocessing, saved.arrays)
+    estimator._restore(recipe, saved.preprocessing, saved.arrays)
     return estimator

@@ -102,7 +102,7 @@ def same_length(count: int, y: Any, name: str = "y") -> None:
     Raises:
         DataError: If the numbers differ.
     """
-    if isinstance(y, (str, bytes, Mapping)) or not hasattr(y, "__len__") or np.ndim(y) == 0:
+    if isinstance(y, (str, bytes, Mapping)) or getattr(y, "ndim", 1) == 0:
         raise DataError(f"{name}: expected a target for each sequence, got {type(y).__name__}")
     if len(y) != count:
         raise DataError(f"{name}: has {len(y)} targets for {count} sequences")

@@ -118,6 +118,28 @@ def test_a_forecaster_goes_on_from_a_file(run, folder, saved):
     assert [row["load"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_a_forecaster_with_future_covariates(run, refused, folder):
+    lines = [f"{i},{np.sin(i / 3):.4f},{i % 7}" for i in range(60)]
+    for name, rows in {"calendar": lines, "next": ["60,,4", "61,,5", "62,,6"]}.items():
+        text = "\n".join(["day,load,weekday", *rows])
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    recipe = json.loads((folder / "series.json").read_text("utf-8"))
+    recipe["task"]["future_covariates"] = ["weekday"]
+    recipe["data"] |= {"path": "calendar.csv", "split": None}
+    recipe["training"]["epochs"] = 1
+    (folder / "r.json").write_text(json.dumps(recipe), encoding="utf-8")
+    assert run("train", "r.json", "--quiet", "--output", "out").code == 0
+    model = "out/load"
+    assert "the next 3 rows of weekday" in refused(2, "predict", model)
+    assert "the next 3 rows of weekday" in refused(2, "predict", model, "calendar.csv")
+    assert "no such file" in refused(4, "predict", model, "--future", "nxt.csv")
+    assert "future" in refused(4, "predict", model, "--future", "calendar.csv")
+    expected = kseq.load(model).predict(future=np.array([[4.0], [5.0], [6.0]]))
+    for arguments in ([], ["calendar.csv"]):
+        rows = table(run("predict", model, *arguments, "--future", "next.csv").out)
+        assert [float(row["load"]) for row in rows] == pytest.approx(np.ravel(expected), abs=1e-5)
+
+
 def test_other_formats_than_the_training_files(run, folder, saved):
     steps = np.linspace(0, 1, 6)
     np.savez(folder / "x.npz", X=np.stack([steps, -steps]))

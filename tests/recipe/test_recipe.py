@@ -330,28 +330,9 @@ def test_messages_stay_short():
 # --- whatever comes in, a Recipe or a RecipeError comes out ---
 
 NAMES = st.sampled_from(
-    [
-        "name",
-        "task",
-        "seed",
-        "data",
-        "model",
-        "training",
-        "search",
-        "kind",
-        "reader",
-        "builder",
-        "units",
-        "cell",
-        "window",
-        "horizon",
-        "epochs",
-        "learning_rate",
-        "split",
-        "path",
-        "layout",
-    ]
-)
+    ["name", "task", "seed", "data", "model", "training", "search", "kind", "reader", "builder",
+     "units", "cell", "window", "horizon", "epochs", "learning_rate", "split", "path", "layout"]
+)  # fmt: skip
 WORDS = st.sampled_from(
     ["classification", "forecasting", "regression", "csv", "npz", "stacked_rnn", "lstm", "wide"]
 )
