@@ -119,8 +119,8 @@ def _from_array(array: np.ndarray, name: str) -> Sequences:
     if 0 in array.shape:
         what = "time steps" if array.shape[1] == 0 else "features"
         raise DataError(
-            f"{name}: has sequences of 0 {what}: "
-            f"0 feature(s) (shape={array.shape}) while a minimum of 1 is required"
+            f"{name}: 0 feature(s) (shape={array.shape}) while a minimum of 1 is required: "
+            f"the sequences have 0 {what}"
         )
     if array.ndim == 2:
         array = array[:, :, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +82,9 @@ def as_series(data: Any, name: str = "series") -> tuple[list[Series], SeriesForm
         if not items:
             raise DataError(f"{name}: is empty; at least one series is needed")
         read = [_one(item, f"{name}[{i}]") for i, item in enumerate(items)]
+        if all(form.flat for _, form in read) and len({one.columns for one, _ in read}) > 1:
+            # Each has a name of its own: what they share is that they are one column.
+            read = [(replace(one, columns=(0,)), form) for one, form in read]
         for i, (one, _) in enumerate(read):
             if one.columns != read[0][0].columns:
                 raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -198,7 +199,11 @@ class Estimator(BaseEstimator, ABC):
         """What a loaded estimator needs beside recipe and arrays, as plain values."""
         return {
             "spec": self.spec_.to_dict(),
-            "history": self.history_,
+            # A failed training ends with a loss that JSON has no number for.
+            "history": {
+                name: [value if math.isfinite(value) else None for value in values]
+                for name, values in self.history_.items()
+            },
             "best_epoch": self.best_epoch_,
             "seconds": self.fit_seconds_,
         }
@@ -227,7 +232,10 @@ class Estimator(BaseEstimator, ABC):
         self._restore_task(preprocessing, arrays)
         self._build(recipe.fill(), Spec(**spec))
         assign(self.servable_, {k: v for k, v in arrays.items() if not k.startswith("_")})
-        self.history_ = dict(preprocessing.get("history", {}))
+        self.history_ = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in preprocessing.get("history", {}).items()
+        }
         self.n_iter_ = len(self.history_.get("loss", []))
         self.best_epoch_ = int(preprocessing.get("best_epoch", 0))
         self.fit_seconds_ = float(preprocessing.get("seconds", 0.0))
@@ -293,7 +301,7 @@ def _seed(random_state: Any) -> int:
 
 def _plain(value: Any) -> Any:
     """NumPy's scalars and arrays, tuples and mappings as the plain values of a recipe."""
-    if isinstance(value, (np.generic, np.ndarray)):
+    if hasattr(value, "tolist"):  # an index of pandas too
         return value.tolist()
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}

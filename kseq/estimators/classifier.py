@@ -110,6 +110,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         labels = _labels(y, "y")
         same_length(len(sequences), labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(f"y: has the class {labels[0].item()!r} alone; at least 2 are needed")
         if validation_data is not None:
             valid_X, valid_y = validation_pair(validation_data)
             valid = as_sequences(valid_X, features=sequences.features, name="validation X")
@@ -219,7 +221,7 @@ def _labels(y: Any, name: str) -> np.ndarray:
         labels = np.asarray(y, dtype=object)  # numbers and None among text became text
     if labels.ndim == 2 and labels.shape[1] == 1:
         warnings.warn(
-            f"{name}: a column-vector y was passed when a 1d array was expected; use y.ravel()",
+            f"A column-vector y was passed when a 1d array was expected: use {name}.ravel()",
             DataConversionWarning,
             stacklevel=4,
         )

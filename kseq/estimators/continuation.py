@@ -57,7 +57,7 @@ def _continued(index: Any, horizon: int) -> Any:
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(index[-1] + 1, periods=horizon, freq=index.freq)
     if isinstance(index, pd.DatetimeIndex):
-        step = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
+        step = index.freq or pd.DatetimeIndex(index, freq="infer").freq
         if step is not None:
             return pd.date_range(index[-1], periods=horizon + 1, freq=step)[1:]
     elif pd.api.types.is_integer_dtype(index) and len(index) > 1:

@@ -33,7 +33,7 @@ READ_ONLY.setflags(write=False)
         [pd.DataFrame(sequence) for sequence in CUBE],
         [memoryview(sequence) for sequence in CUBE],
     ],
-    ids=str,
+    ids=lambda given: type(given).__name__,
 )
 def test_every_rectangular_form_is_one_array(given):
     sequences = as_sequences(given)

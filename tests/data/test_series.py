@@ -56,6 +56,14 @@ def test_many_series(data, lengths):
     assert [len(one) for one in series] == lengths
 
 
+def test_many_series_may_each_have_a_name_of_their_own():
+    table = pd.DataFrame(TABLE, columns=["oslo", "bergen"])
+    series, _ = as_series([table["oslo"], table["bergen"]])
+    assert [one.columns for one in series] == [(0,), (0,)]
+    series, _ = as_series([table["oslo"], table["oslo"][:2]])
+    assert [one.columns for one in series] == [("oslo",), ("oslo",)]
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -102,15 +102,9 @@ def test_labels_of_every_kind(y, classes):
 
 
 def test_a_column_of_labels_is_taken_with_a_warning():
-    with pytest.warns(DataConversionWarning, match="column-vector y"):
+    with pytest.warns(DataConversionWarning, match="A column-vector y"):
         clf = classifier().fit(X, Y[:, None])
     assert clf.predict(X).shape == (N,)
-
-
-def test_one_class_alone_is_always_predicted():
-    clf = classifier().fit(X, ["only"] * N)
-    assert set(clf.predict(X)) == {"only"}
-    np.testing.assert_allclose(clf.predict_proba(X), 1)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +125,7 @@ def test_one_class_alone_is_always_predicted():
         (np.array(["2020-01-01"] * N, "M8[D]"), "labels of type datetime64"),
         (np.stack([Y, Y], axis=1), "expected one class a sequence"),
         ([{"a": 1}] * N, "labels of one kind, got dict"),
+        (["only"] * N, "y: has the class 'only' alone; at least 2 are needed"),
     ],
 )
 def test_what_are_no_labels_is_refused(y, message):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import cross_val_score
 
 from kseq import SequenceRegressor
-from kseq.errors import DataError
+from kseq.errors import DataError, TrainingError
 
 RNG = np.random.default_rng(0)
 N = 24
@@ -197,6 +200,18 @@ def test_without_standardizing_nothing_is_scaled():
     reg = regressor().set_params(standardize=False).fit(X, X.mean(axis=(1, 2)))
     scores = reg.model_(X.astype("float32"), training=False)
     np.testing.assert_allclose(reg.predict(X), scores[:, 0], atol=1e-6)
+
+
+def test_a_training_that_failed_leaves_a_usable_regressor():
+    reg = regressor(epochs=40, learning_rate=1e30, clip_norm=None)
+    with pytest.raises(TrainingError, match=r"the loss became .* keeps the weights of epoch"):
+        reg.fit(X, Y)
+    assert not np.isfinite(reg.history_["loss"][-1])
+    assert reg.predict(X).shape == (N,)
+    json.dumps(reg._preprocessing(), allow_nan=False)
+    copied = pickle.loads(pickle.dumps(reg))
+    np.testing.assert_array_equal(copied.predict(X), reg.predict(X))
+    assert np.isnan(copied.history_["loss"][-1])
 
 
 def test_cross_validation_works():

@@ -1,0 +1,163 @@
+"""A saved estimator is the same, loaded or served."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kseq
+from kseq.errors import ArtefactError
+from kseq.serving.artefact import HOME
+from kseq.serving.export import WITH_LENGTHS
+from tests.estimators.conftest import KINDS, answers, make_fitted
+
+SERVE = """
+import pickle, sys
+sys.modules["keras"] = sys.modules["kseq"] = None
+import numpy as np, tensorflow as tf
+folder = sys.argv[1]
+answers = {}
+for kind, requests in pickle.load(open(f"{folder}/requests", "rb")).items():
+    model = tf.saved_model.load(f"{folder}/{kind}/1")
+    for number, (signature, request) in enumerate(requests):
+        given = {name: tf.constant(array) for name, array in request.items()}
+        answer = model.signatures[signature](**given)
+        answers[kind, number] = {name: value.numpy() for name, value in answer.items()}
+pickle.dump(answers, open(f"{folder}/answers", "wb"))
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """The folder above an artefact of each kind."""
+    return tmp_path_factory.mktemp("saved")
+
+
+@cache
+def version(base: Path, kind: str) -> Path:
+    return make_fitted(kind)[0].save(base / kind)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    return request.param
+
+
+def test_what_is_loaded_is_what_was_saved(saved, kind):
+    estimator, case = make_fitted(kind)
+    path = version(saved, kind)
+    assert path == saved / kind / "1"
+    for place in (path, saved / kind, str(saved / kind)):
+        loaded = kseq.load(place)
+        found = answers(loaded, case.asked)
+        np.testing.assert_allclose(found, answers(estimator, case.asked), atol=1e-6)
+    assert type(loaded) is type(estimator)
+    assert loaded.recipe_ == estimator.recipe_
+    assert loaded.history_ == estimator.history_
+    assert vars(loaded).keys() == vars(estimator).keys()
+    params = {**loaded.get_params(deep=False), "model": None, "training": None}
+    assert params == {**estimator.get_params(deep=False), "model": None, "training": None}
+    if kind == "forecaster":
+        future = case.asked[1]
+        np.testing.assert_allclose(
+            loaded.predict(future=future), estimator.predict(future=future), atol=1e-6
+        )
+    scored, before = loaded.evaluate(*case.given), estimator.evaluate(*case.given)
+    assert scored.metrics == pytest.approx(before.metrics, rel=1e-5)
+    assert scored.baselines == before.baselines
+    # A loaded estimator goes on like any other.
+    copied = pickle.loads(pickle.dumps(loaded))
+    np.testing.assert_array_equal(answers(copied, case.asked), found)
+
+
+def test_no_training_rows_are_in_an_artefact_but_the_last_window(saved):
+    path = version(saved, "classifier")
+    _, case = make_fitted("classifier")
+    stored = json.loads((path / HOME / "preprocessing.json").read_text())
+    assert stored["classes"] == ["down", "up"]
+    warm = path / "assets.extra" / "tf_serving_warmup_requests"
+    row = case.given[0][0].astype(np.float32).tobytes()
+    for file in (p for p in path.rglob("*") if p.is_file()):
+        assert row not in file.read_bytes()
+    assert warm.exists()
+
+
+def requests(kind: str) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Raw inputs of one and seven rows, of two lengths."""
+    rng = np.random.default_rng(5)
+    made = []
+    for batch in (1, 7):
+        for time in (9, 14):
+            if kind == "classifier":
+                made.append(("serving_default", {"x": rng.normal(size=(batch, time, 2))}))
+            elif kind == "regressor":
+                x, lengths = rng.normal(size=(batch, time, 2)), rng.integers(1, time + 1, batch)
+                made.append((WITH_LENGTHS, {"x": x, "lengths": lengths.astype("int32")}))
+                made.append(("serving_default", {"x": x}))
+            else:
+                x = rng.normal(size=(batch, time, 3))
+                x[rng.random(x.shape) < 0.1] = np.nan
+                known = rng.normal(size=(batch, 3, 1))
+                made.append(("serving_default", {"x": x, "future": known}))
+    float32 = {"x", "future"}
+    return [
+        (name, {k: v.astype("float32") if k in float32 else v for k, v in given.items()})
+        for name, given in made
+    ]
+
+
+def expected(kind: str, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    estimator, _ = make_fitted(kind)
+    if kind == "classifier":
+        return {
+            "probabilities": estimator.predict_proba(given["x"]),
+            "label": estimator.predict(given["x"]).astype(bytes),
+        }
+    if kind == "regressor":
+        lengths = given.get("lengths", np.full(len(given["x"]), given["x"].shape[1]))
+        cut = [x[:n] for x, n in zip(given["x"], lengths, strict=True)]
+        return {"prediction": estimator.predict(cut)}
+    names = ("a", "b", "known")
+    histories = [dict(zip(names, x.T, strict=True)) for x in given["x"]]
+    forecasts = estimator.predict(histories, given["future"])
+    return {"forecast": np.stack([f["a"] for f in forecasts])[..., None]}
+
+
+def test_it_serves_the_same_where_neither_kseq_nor_keras_is(saved, tmp_path):
+    asked = {}
+    for kind in KINDS:
+        shutil.copytree(version(saved, kind).parent, tmp_path / "moved" / kind)
+        asked[kind] = requests(kind)
+    (tmp_path / "moved" / "requests").write_bytes(pickle.dumps(asked))
+    subprocess.run([sys.executable, "-c", SERVE, str(tmp_path / "moved")], check=True, timeout=300)
+    served = pickle.loads((tmp_path / "moved" / "answers").read_bytes())
+    for kind in KINDS:
+        for number, (_, given) in enumerate(asked[kind]):
+            want = expected(kind, given)
+            assert served[kind, number].keys() == want.keys()
+            for name, values in want.items():
+                if values.dtype.kind == "S":
+                    assert served[kind, number][name].tolist() == values.tolist()
+                else:
+                    np.testing.assert_allclose(
+                        served[kind, number][name], values, rtol=1e-5, atol=1e-5
+                    )
+
+
+def test_a_version_is_never_overwritten_and_a_broken_one_is_refused(saved, tmp_path):
+    path = version(saved, "classifier")
+    shutil.copytree(path.parent, tmp_path / "copy")
+    stored = tmp_path / "copy" / "1" / HOME / "preprocessing.json"
+    stored.write_text(stored.read_text().replace("down", "DOWN"))
+    with pytest.raises(ArtefactError, match=r"preprocessing\.json"):
+        kseq.load(tmp_path / "copy")
+    with pytest.raises(ArtefactError, match="does not exist"):
+        kseq.load(tmp_path / "nothing")
