@@ -32,7 +32,8 @@ def first_column(text: str) -> set[str]:
 def test_the_tables_name_every_builder_and_reader():
     section = README.split("<!-- builders: ")[1]
     table, rest = section.split("<!-- builders end -->")
-    assert first_column(table) == set(builders.names())
+    ours = {name for name in builders.names() if builders.get(name).__module__.startswith("kseq.")}
+    assert first_column(table) == ours
     assert first_column(rest.split("## Scores")[0]) == set(readers.names())
 
 

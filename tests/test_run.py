@@ -121,6 +121,7 @@ def test_the_recorded_score_is_the_one_returned(published):
     assert score["items"] == evaluation.items == 23, "one window from every step of the test part"
 
 
+@pytest.mark.slow
 def test_the_recorded_recipe_reproduces_the_run(published, here):
     recipe = Recipe.from_dict(published.json("recipe.json"))
     assert recipe.fill() == recipe

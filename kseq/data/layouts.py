@@ -113,7 +113,7 @@ def read_series(
 def read_long(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], tuple[str, ...]]:
     """Sequences from rows that are their time steps, by part."""
     columns = asked.features(next(iter(tables.values())))
-    kind = float if asked.per_step else _kind(tables, asked)
+    kind = _kind(tables, asked)
     parts = {}
     for role, table in tables.items():
         steps = np.column_stack([table.numbers(column) for column in columns])
@@ -125,9 +125,8 @@ def read_long(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], 
             }
         y: Array | list[Array] | None = None
         if asked.targets:
-            if asked.per_step:  # numbers; a step may be without one
-                found = np.column_stack([table.numbers(c, "target") for c in asked.targets])
-                found = found[:, 0] if isinstance(asked.target, str) else found
+            if asked.per_step:
+                found = _step_targets(table, asked, kind)
                 y = [found[rows] for rows in groups.values()]
             else:
                 targets = _targets(table, asked, kind)  # shape: (rows,) or (rows, targets)
@@ -215,9 +214,9 @@ def _kind(tables: dict[str, Table], asked: Asked) -> type:
     """The type of the targets, one for all parts."""
     if len(asked.targets) != 1 or not isinstance(asked.target, str):
         return float
-    return target_type(
-        [cell for table in tables.values() for cell in table.filled(asked.target, "target")]
-    )
+    read = Table.present if asked.per_step else Table.filled
+    cells = [cell for table in tables.values() for cell in read(table, asked.target, "target")]
+    return target_type(cells)
 
 
 def _targets(table: Table, asked: Asked, kind: type) -> Array:
@@ -226,6 +225,17 @@ def _targets(table: Table, asked: Asked, kind: type) -> Array:
     for column in asked.targets:
         table.filled(column, "target")
     return np.column_stack([table.numbers(column, "target") for column in asked.targets])
+
+
+def _step_targets(table: Table, asked: Asked, kind: type) -> Array:
+    """A target for every row. A number may be missing, a label may not."""
+    if kind is str:
+        return _targets(table, asked, kind)
+    numbers = [table.numbers(column, "target") for column in asked.targets]
+    if isinstance(asked.target, list):
+        return np.column_stack(numbers)
+    whole = kind is int and not np.isnan(numbers[0]).any()
+    return numbers[0].astype(np.int64) if whole else numbers[0]
 
 
 def _check_constant(

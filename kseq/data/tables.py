@@ -75,6 +75,10 @@ class Table:
         place = self.index(column, parameter)
         return [row[place] for row in self.rows]
 
+    def present(self, column: str, parameter: str) -> list[str]:
+        """A column's cells that are not missing."""
+        return [cell for cell in self.text(column, parameter) if cell not in self.missing]
+
     def filled(self, column: str, parameter: str) -> list[str]:
         """A column's cells, none of which may be missing.
 

@@ -150,9 +150,9 @@ class Estimator(BaseEstimator, ABC):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")
 
+    @abstractmethod
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
         """Scores the estimator on held-out data, beside naive baselines."""
-        raise NotImplementedError
 
     # --- persistence ---
 

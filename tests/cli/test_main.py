@@ -85,6 +85,7 @@ def test_list(run, kind):
     assert run("list", "--json").json[kind] == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["list", "data list --json", "--help"])
 def test_a_reader_who_leaves_early_is_no_error(command):
     # `head` closes the pipe before the command writes, so what is flushed at the end fails too.
@@ -112,6 +113,7 @@ def test_data_get_of_an_unknown_set(refused, folder):
     assert "etth1" in refused(4, "data", "get", "etth")
 
 
+@pytest.mark.slow
 def test_output_does_not_depend_on_the_terminals_encoding(folder):
     (folder / "wide.json").write_text(
         (folder / "wide.json").read_text("utf-8").replace('"id": "id"', '"id": "ïd"'), "utf-8"

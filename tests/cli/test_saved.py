@@ -118,6 +118,7 @@ def test_a_forecaster_goes_on_from_a_file(run, folder, saved):
     assert [row["load"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_forecaster_with_future_covariates(run, refused, folder):
     lines = [f"{i},{np.sin(i / 3):.4f},{i % 7}" for i in range(60)]
     for name, rows in {"calendar": lines, "next": ["60,,4", "61,,5", "62,,6"]}.items():
@@ -153,6 +154,7 @@ def test_other_formats_than_the_training_files(run, folder, saved):
     assert len(table(run("predict", saved["series"], "s.npz").out)) == 3
 
 
+@pytest.mark.slow
 def test_a_model_trained_on_a_sample_reads_a_file(run, folder):
     changes = ["model.units=4", "training.epochs=1", "data.split=[60, 20]"]
     (folder / "r.yaml").write_text(
@@ -199,6 +201,7 @@ def test_predict_refuses(refused, folder, saved, name, arguments, code, message)
 # --- export ---
 
 
+@pytest.mark.slow
 def test_export_publishes_the_next_version_elsewhere(run, folder, saved):
     done = run("export", saved["wide"], "served/slopes", "--json")
     assert done.json == {"path": "served/slopes/1"}

@@ -52,6 +52,7 @@ def test_a_version_with_its_report_is_published(saved, name, score):
     assert {path.name for path in saved[name].iterdir()} <= {"1", ".lock"}
 
 
+@pytest.mark.slow
 def test_it_says_what_it_did(run, folder):
     done = run("train", "wide.json")
     assert done.code == 0
@@ -166,6 +167,7 @@ def test_an_output_that_cannot_be_written_is_known_before_the_training(
     assert "cannot be written" in refused(4, "train", "wide.json", "--output", "out")
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_leaves_nothing(refused, folder, monkeypatch, assert_clean):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
@@ -184,6 +186,7 @@ def test_a_log_that_cannot_be_written(refused, folder, option):
     assert f"{option} file/log: cannot be written" in said
 
 
+@pytest.mark.slow
 def test_ctrl_c_publishes_nothing(run, folder, monkeypatch, assert_clean):
     def pressed(*_, **__):
         raise KeyboardInterrupt

@@ -92,6 +92,13 @@ def tiny() -> Iterator[None]:
     del builders._entries["tiny"]
 
 
+def prepared(estimator: Estimator, X: Any, y: Any = None) -> Estimator:
+    """As `fit`, but the weights stay as they were drawn: for all that training does not change."""
+    estimator._prepare(X, y, None)
+    estimator.history_ = {}
+    return estimator
+
+
 def answers(estimator: Estimator, asked: tuple[Any, ...]) -> np.ndarray:
     """Probabilities, numbers or forecasts as one array."""
     if estimator.task == "classification":

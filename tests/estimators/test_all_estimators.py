@@ -123,6 +123,7 @@ def test_the_course_of_the_training_is_told(fitted):
     assert estimator.fit_seconds_ > 0
 
 
+@pytest.mark.slow
 def test_a_second_fit_starts_anew_and_the_same_seed_gives_the_same_model(fitted):
     estimator, case = fitted
     epochs = []
@@ -172,6 +173,7 @@ def test_parameters_changed_after_the_fit_do_not_change_the_copy_s_model(fitted)
     assert not hasattr(pickle.loads(pickle.dumps(clone(changed))), "history_")
 
 
+@pytest.mark.slow
 def test_a_pickle_predicts_the_same_in_another_process(tmp_path):
     expected = {}
     for kind in KINDS:

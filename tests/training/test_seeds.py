@@ -35,10 +35,12 @@ def test_the_same_seed_gives_the_same_weights_whatever_came_before(first):
     np.testing.assert_array_equal(weights(fitted(1)), first)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(first):
     assert not np.allclose(weights(fitted(2)), first)
 
 
+@pytest.mark.slow
 def test_a_fit_leaves_no_trace_in_the_global_generators():
     python, numpy = random.getstate(), np.random.get_state()
     fitted(1)

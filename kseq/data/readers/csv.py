@@ -51,8 +51,8 @@ def csv(
         columns: The columns that are features, in this order. None takes all columns of numbers
             that have no other part to play.
         target: The column of the targets, or the columns of several numeric targets.
-        per_step: Whether every row of a sequence has its own target, in the layout `long`. Such
-            targets are numbers, and a step whose cell is empty has none.
+        per_step: Whether every row of a sequence has its own target, in the layout `long`. A
+            step whose cell is empty has none, unless targets are text.
         id: The column, or columns together, that name the sequence or series of a row.
         time: The column of time stamps. Series keep it as their index and have to be in its order;
             in the layout `long` the rows of a sequence are sorted by it.

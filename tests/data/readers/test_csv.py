@@ -176,6 +176,22 @@ def test_long_targets_may_be_one_a_step(folder):
         csv(layout="long", path=name, id="id", target="kind")
 
 
+def test_a_step_may_be_without_a_number_but_not_without_a_label(folder):
+    name = write(folder, "id,a,p\nu,1,0.5\nu,2,NA\nv,3,1.5\n")
+    data = csv(layout="long", path=name, id="id", target="p", per_step=True)
+    assert str([y.tolist() for y in data.train.y]) == "[[0.5, nan], [1.5]]"
+    name = write(folder, "id,a,p\nu,1,x\nu,2,NA\nv,3,y\n")
+    with pytest.raises(DataError, match=r"line 3: column 'p' \(data\.target\) is missing"):
+        csv(layout="long", path=name, id="id", target="p", per_step=True)
+
+
+def test_several_id_columns_name_a_sequence_together(folder):
+    name = write(folder, "y,m,a\n1,1,5\n1,1,6\n1,2,7\n")
+    data = csv(layout="long", path=name, id=["y", "m"])
+    assert data.train.ids == ["1-1", "1-2"]
+    assert [len(x) for x in data.train.X] == [2, 1]
+
+
 def test_several_targets_are_a_matrix(folder):
     name = write(folder, "id,a,p,q\nu,1,0.5,2\nu,2,0.5,2\nv,3,1.5,4\n")
     data = csv(layout="long", path=name, id="id", target=["p", "q"])
