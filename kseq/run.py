@@ -73,6 +73,7 @@ def train(
         _check_output(Path(output) / filled.name)
     data = read_data(recipe)
     estimator = from_recipe(recipe)
+    _check_parts(estimator, data)
     valid = None
     if data.valid is not None:
         valid = data.valid.X if isinstance(estimator, Forecaster) else (data.valid.X, data.valid.y)
@@ -106,6 +107,43 @@ def _check_output(folder: Path) -> None:
         raise ArtefactError(f"{folder} cannot be written: {error}") from None
 
 
+def _check_parts(estimator: Estimator, data: Dataset) -> None:
+    """Looks whether the parts of the data are of the task's kind and can be scored.
+
+    Raises:
+        DataError: If they are not.
+    """
+    series = _is_series(data.train)
+    if not isinstance(estimator, Forecaster):
+        if series:
+            raise DataError(
+                f"data: the reader gives time series, but task.kind {estimator.task} takes "
+                "sequences with a target each; use task.kind forecasting or another data.layout"
+            )
+        return
+    if not series:
+        raise DataError(
+            "data: the reader gives sequences, but task.kind forecasting takes time series; use "
+            "task.kind classification or regression, or data.layout series"
+        )
+    horizon = int(estimator.horizon)
+    if data.test is not None and _longest(data.test) < horizon:
+        raise DataError(
+            f"data: the test part has {_longest(data.test)} rows, but task.horizon is {horizon}; "
+            "no forecast can be scored on it"
+        )
+
+
+def _is_series(part: Part) -> bool:
+    return isinstance(part.X, dict) or (len(part.X) > 0 and isinstance(part.X[0], dict))
+
+
+def _longest(part: Part) -> int:
+    """Rows of the longest series of a part."""
+    tables: Any = [part.X] if isinstance(part.X, dict) else part.X
+    return max(len(next(iter(table.values()))) for table in tables)
+
+
 def as_recipe(recipe: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
     """A recipe from whatever describes one."""
     if isinstance(recipe, (str, Path)):
@@ -130,9 +168,14 @@ def read_data(recipe: Recipe) -> Dataset:
 
 
 def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
-    """The score on the test part; forecasts may look back into the rows before it."""
+    """The score on the test part; forecasts may look back into the rows before it.
+
+    Raises:
+        DataError: If the data is not of the estimator's kind, or cannot be scored.
+    """
     if data.test is None:
         return None
+    _check_parts(estimator, data)
     if isinstance(estimator, Forecaster):
         return estimator.evaluate(data.test.X, history=before_test(data))
     if data.test.y is None:

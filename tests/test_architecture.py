@@ -219,7 +219,9 @@ def test_type_checkers_see_the_same_names():
 
 
 def test_the_version_stands_once():
-    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))[
+        "project"
+    ]
     assert project["version"] == kseq.__version__
 
 

@@ -253,3 +253,27 @@ def test_an_output_that_no_system_can_have_is_known_first(here, monkeypatch):
     with pytest.raises(ArtefactError, match="cannot be written"):
         train(RECIPE, output="x" * 300)
     assert sorted(os.listdir(here)) == ["wave.csv"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": {"kind": "classification"}}, "the reader gives time series, but task.kind"),
+        (
+            {"data": {"reader": "sample", "name": "digits"}},
+            "the reader gives sequences, but task.kind forecasting",
+        ),
+        (
+            {"data": {"reader": "sample", "name": "sunspots", "split": [300, 9]}},
+            "the test part has 9 rows, but task.horizon is 10",
+        ),
+    ],
+)
+def test_what_cannot_be_scored_is_not_trained(changes, message):
+    recipe = {
+        "task": {"kind": "forecasting", "window": 4, "horizon": 10},
+        "data": {"reader": "sample", "name": "sunspots", "split": [0.8, 0.2]},
+        "training": {"epochs": 1},
+    }
+    with pytest.raises(DataError, match=message):
+        train({**recipe, **changes}, output=None)

@@ -21,6 +21,7 @@ def command(artefact: str, destination: str, as_json: bool) -> None:
 
     The model is checked, rebuilt, exported, verified in a clean process and published atomically.
     """
+    artefacts.check(Path(artefact))
     saved = artefacts.read(Path(artefact))
     path = restore(saved, artefact).save(
         destination, recipe=Recipe.from_dict(saved.recipe), report=saved.report

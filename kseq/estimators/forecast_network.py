@@ -69,7 +69,11 @@ def _normalised(
         # (targets * batch, horizon, 1) -> (batch, horizon, targets)
         forecast = ops.reshape(forecast, (targets, -1, task["horizon"]))
         forecast = ops.transpose(forecast, (1, 2, 0))
-    return forecast if level is None else forecast + level
+    if level is None:
+        return forecast
+    # Not `forecast + level`: on TensorFlow, Keras takes a summand `(batch, 1, 1)` for a bias and
+    # adds it along time where batch and horizon happen to be equal.
+    return ops.subtract(forecast, ops.negative(level))
 
 
 def _run(network: keras.Model, x: Any, known: Any) -> Any:
