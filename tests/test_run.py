@@ -136,6 +136,7 @@ def test_the_recorded_recipe_reproduces_the_run(published, here):
 # --- runs that publish nothing ---
 
 
+@pytest.mark.slow
 def test_the_seed_decides(here):
     first = train(RECIPE, output=None)
     again = train(RECIPE, output=None)
@@ -158,6 +159,7 @@ def test_callbacks_are_called(here):
     assert Count.epochs == run.estimator.n_iter_ == 1
 
 
+@pytest.mark.slow
 def test_without_a_test_part_there_is_no_score(here):
     recipe = Recipe.from_dict(RECIPE).replace("data.split", None).replace("training.epochs", 1)
     run = train(recipe, output="out")

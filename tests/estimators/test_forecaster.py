@@ -491,6 +491,7 @@ def test_a_backtest_rolls_the_origin_without_a_refit(joint):
     np.testing.assert_allclose(scored.predicted, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_backtest_refits_before_every_origin():
     model = forecaster(target="a", past_covariates=["b"])
     columns = {"a": TABLE[:, 0], "b": TABLE[:, 1]}

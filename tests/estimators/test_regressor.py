@@ -105,6 +105,7 @@ def test_targets_of_every_step(X, y, form):
     assert reg.score(X, y) == pytest.approx(reg.evaluate(X, y).metrics["r2"])
 
 
+@pytest.mark.slow
 def test_every_step_is_learned_and_nan_steps_are_left_out():
     y = [step.copy() for step in STEPS]
     for row in range(0, N, 2):

@@ -11,6 +11,7 @@ from kseq.data.readers.ts import ts
 pytestmark = pytest.mark.usefixtures("data_home")
 
 
+@pytest.mark.slow
 def test_etth1():
     data = csv(layout="series", path="etth1/ETTh1.csv.gz", time="date", split=[8640, 2880, 2880])
     assert data.columns == ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
