@@ -24,7 +24,7 @@ def lstm_fcn(
     units: Count = 8,
     dropout: Fraction = 0.8,
     filters: Widths = [128, 256, 128],  # noqa: B006 - never changed; the schema reads it
-    kernel_sizes: Widths = [8, 5, 3],  # noqa: B006
+    kernel_sizes: Widths = [8, 5, 3],  # noqa: B006 - as above
     dimension_shuffle: bool | None = None,
     noise: Noise = 0.0,
     peephole: Peephole = "diagonal",
