@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Forecaster,
         SequenceClassifier,
         SequenceRegressor,
+        SequenceTagger,
         from_recipe,
         load,
     )
@@ -46,6 +47,7 @@ _HOMES = {
         "Forecaster",
         "SequenceClassifier",
         "SequenceRegressor",
+        "SequenceTagger",
         "from_recipe",
         "load",
     ],
@@ -65,6 +67,7 @@ __all__ = [
     "RecipeError",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SequenceTagger",
     "Spec",
     "TrainingError",
     "build",

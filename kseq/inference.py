@@ -6,7 +6,7 @@ imports it by name for that. On other backends the model is called as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,10 +21,12 @@ class Forward:
 
     Args:
         model: A functional model that takes and returns dicts.
+        then: What is done with inputs and outputs in the same graph; gives the outputs.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, then: Callable[..., Any] | None = None) -> None:
         self.model = model
+        self.then = then
         self._traced: Any = None
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -42,7 +44,7 @@ class Forward:
     def _trace(self) -> Any:
         def run(inputs: dict[str, Any]) -> dict[str, Any]:
             outputs: dict[str, Any] = self.model(inputs, training=False)
-            return outputs
+            return outputs if self.then is None else self.then(inputs, outputs)
 
         if keras.config.backend() != "tensorflow":
             return run
@@ -51,4 +53,20 @@ class Forward:
             for tensor in self.model.inputs
         }
         # One concrete function for all shapes: nothing is ever traced a second time.
-        return tf.function(run).get_concrete_function(signature)
+        return tf.function(run, autograph=False).get_concrete_function(signature)
+
+
+def traced(
+    function: Callable[..., Any], shapes: Sequence[tuple[int | None, ...]], types: Sequence[str]
+) -> Callable[..., Any]:
+    """A function of arrays as one graph for all sizes, where the backend has graphs.
+
+    Args:
+        function: What to run.
+        shapes: Of its arguments; None for sizes that differ.
+        types: Of its arguments.
+    """
+    if keras.config.backend() != "tensorflow":
+        return function
+    signature = [tf.TensorSpec(*each) for each in zip(shapes, types, strict=True)]
+    return tf.function(function, input_signature=signature, autograph=False)

@@ -6,11 +6,9 @@ It ends in a published artefact with its report, or in an error that leaves noth
 from __future__ import annotations
 
 import os
-import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,31 @@ from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
+from kseq.estimators.tagger import SequenceTagger
 from kseq.metrics.evaluation import Evaluation
 from kseq.recipe import Recipe
 from kseq.registry import readers
+from kseq.report.calibration import with_calibration
+from kseq.report.facts import facts
 from kseq.report.write import write_report
 
-LIBRARIES = ("kseq", "keras", "tensorflow", "numpy", "scikit-learn")
+# What a reader can give, and what could be done with it.
+_GIVES = {
+    "series": ("time series", "task.kind forecasting or another data.layout"),
+    "sequences": ("sequences", "task.kind classification or regression"),
+    "texts": ("texts", "task.kind classification or regression"),
+    "tagged": ("texts with a tag for each token", "task.kind tagging"),
+}
+# What a task takes, and what else would give it that.
+_TAKES = {
+    "forecasting": (["series"], "time series", ", or data.layout series"),
+    "tagging": (
+        ["tagged"],
+        "texts with a tag for each token",
+        ", or have tags read (data.tag of conll and conllu, data.spans or data.tags of jsonl)",
+    ),
+}
+_TARGETS = (["sequences", "texts"], "sequences or texts with a target each", "")
 
 
 @dataclass(frozen=True)
@@ -71,9 +88,10 @@ def train(
     filled = recipe.fill()
     if output is not None:
         _check_output(Path(output) / filled.name)
+    _check_tokenizer(filled)
     data = read_data(recipe)
     estimator = from_recipe(recipe)
-    _check_parts(estimator, data)
+    check_parts(estimator, data)
     valid = None
     if data.valid is not None:
         valid = data.valid.X if isinstance(estimator, Forecaster) else (data.valid.X, data.valid.y)
@@ -107,35 +125,105 @@ def _check_output(folder: Path) -> None:
         raise ArtefactError(f"{folder} cannot be written: {error}") from None
 
 
-def _check_parts(estimator: Estimator, data: Dataset) -> None:
+def check_parts(estimator: Estimator, data: Dataset) -> None:
     """Looks whether the parts of the data are of the task's kind and can be scored.
 
     Raises:
         DataError: If they are not.
+        RecipeError: If the recipe speaks of text and there is none.
     """
-    series = _is_series(data.train)
-    if not isinstance(estimator, Forecaster):
-        if series:
+    task, given = estimator.task, _kind(data.train)
+    taken, takes, instead = _TAKES.get(task, _TARGETS)
+    gives, better = _GIVES[given]
+    y = data.train.y
+    if given not in taken:
+        raise DataError(
+            f"data: the reader gives {gives}, but task.kind {task} takes {takes}; use {better}"
+            f"{instead}"
+        )
+    if getattr(estimator, "text", None) is not None and given == "sequences":
+        raise RecipeError(
+            "task.text: says how text becomes numbers, but the reader gives sequences of numbers; "
+            "leave it out"
+        )
+    _check_fitted(estimator, data, given)
+    if isinstance(estimator, Forecaster):
+        horizon = int(estimator.horizon)
+        if data.test is not None and _longest(data.test) < horizon:
             raise DataError(
-                f"data: the reader gives time series, but task.kind {estimator.task} takes "
-                "sequences with a target each; use task.kind forecasting or another data.layout"
+                f"data: the test part has {_longest(data.test)} rows, but task.horizon is "
+                f"{horizon}; no forecast can be scored on it"
             )
         return
-    if not series:
+    if y is None:
         raise DataError(
-            "data: the reader gives sequences, but task.kind forecasting takes time series; use "
-            "task.kind classification or regression, or data.layout series"
+            f"data: the reader gives {gives} without targets, but task.kind {task} takes one each; "
+            "say where they are, such as in data.target (csv) or data.label (jsonl)"
         )
-    horizon = int(estimator.horizon)
-    if data.test is not None and _longest(data.test) < horizon:
+    _check_steps(estimator, y)
+    if task == "regression" and isinstance(y, np.ndarray) and y.dtype.kind == "U":
         raise DataError(
-            f"data: the test part has {_longest(data.test)} rows, but task.horizon is {horizon}; "
-            "no forecast can be scored on it"
+            f"data: the targets are text, such as {str(y.flat[0])!r}, but task.kind regression "
+            "takes numbers; use task.kind classification"
+        )
+    if data.test is not None and data.test.y is None:
+        raise DataError("the test part has no targets to score against")
+
+
+def _kind(part: Part) -> str:
+    """What a part holds: a key of `_GIVES`."""
+    first = part.X if isinstance(part.X, dict) else next(iter(part.X), None)
+    if isinstance(first, dict):
+        return "series"
+    if not isinstance(first, (str, list)):
+        return "sequences"
+    # A tagging is a list of tags, or a pair of it and a label.
+    tagged = isinstance(part.y, list) and isinstance(next(iter(part.y), None), (list, tuple))
+    return "tagged" if tagged else "texts"
+
+
+def _check_fitted(estimator: Estimator, data: Dataset, given: str) -> None:
+    """Raises if a fitted model cannot be asked about data of this kind."""
+    spec = getattr(estimator, "spec_", None)
+    if spec is None or given == "series":
+        return
+    if spec.streams and given == "sequences":
+        raise DataError("data: the reader gives numbers, but the model was fitted to text")
+    if not spec.streams and given != "sequences":
+        raise DataError("data: the reader gives texts, but the model was fitted to numbers")
+    y = data.train.y
+    if given == "tagged" and spec.classes and isinstance(y, list) and not isinstance(y[0], tuple):
+        raise DataError(
+            "data: the reader gives tags alone, but the model was fitted to tags and a label for "
+            "each text; say where it is in data.label"
         )
 
 
-def _is_series(part: Part) -> bool:
-    return isinstance(part.X, dict) or (len(part.X) > 0 and isinstance(part.X[0], dict))
+def _check_steps(estimator: Estimator, y: Any) -> None:
+    """Raises if the targets are one a step and the task's one a sequence, or the reverse."""
+    asked = getattr(estimator, "per_step", False)
+    if estimator.task != "tagging" and not asked and isinstance(y, list):
+        raise DataError(
+            "data: the reader gives a target at every step, but the task takes one a sequence; set "
+            "data.per_step to false, or task to {kind: regression, per_step: true}"
+        )
+    if asked and isinstance(y, np.ndarray) and y.ndim == 1:
+        raise DataError(
+            "data: the reader gives a target for each sequence, but task.per_step asks for one at "
+            "every step; set task.per_step to false, or data.per_step to true"
+        )
+
+
+def _check_tokenizer(recipe: Recipe) -> None:
+    """Raises if training texts are divided by another rule than those to predict will be."""
+    divided = recipe.data.get("tokenizer") if recipe.data.get("spans") is not None else None
+    wanted = (recipe.task.get("text") or {}).get("tokenizer", "words")
+    if divided is not None and recipe.task["kind"] == "tagging" and divided != wanted:
+        raise RecipeError(
+            f"task.text.tokenizer: is {wanted!r}, but data.tokenizer divides the training texts by "
+            f"{divided!r}; set both alike",
+            recipe.source,
+        )
 
 
 def _longest(part: Part) -> int:
@@ -175,12 +263,13 @@ def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
     """
     if data.test is None:
         return None
-    _check_parts(estimator, data)
+    check_parts(estimator, data)
     if isinstance(estimator, Forecaster):
         return estimator.evaluate(data.test.X, history=before_test(data))
-    if data.test.y is None:
-        raise DataError("the test part has no targets to score against")
-    return estimator.evaluate(data.test.X, data.test.y)
+    evaluation = estimator.evaluate(data.test.X, data.test.y)
+    if isinstance(estimator, SequenceTagger):
+        return with_calibration(evaluation, estimator, data.test.X, data.test.y)
+    return evaluation
 
 
 def before_test(data: Dataset) -> Any:
@@ -194,36 +283,6 @@ def before_test(data: Dataset) -> Any:
 def _joined(tables: Sequence[Any]) -> dict[str, np.ndarray]:
     """Tables of columns, one after another in time."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def facts(estimator: Estimator, data: Dataset) -> dict[str, Any]:
-    """What a report says beside the score."""
-    parts = {"train": data.train, "valid": data.valid, "test": data.test}
-    present = {name: part for name, part in parts.items() if part is not None}
-    known: dict[str, Any] = {
-        "files": dict(data.files),
-        "steps": {name: _steps(part) for name, part in present.items()},
-        "parameters": estimator.model_.count_params(),
-        "epochs": estimator.n_iter_,
-        "best_epoch": estimator.best_epoch_,
-        "seconds": round(estimator.fit_seconds_, 1),
-        "seed": estimator.recipe_.seed,
-        "machine": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
-    }
-    if not isinstance(estimator, Forecaster):
-        known["sequences"] = {name: len(part.X) for name, part in present.items()}
-    if hasattr(estimator, "classes_"):
-        known["classes"] = estimator.classes_.tolist()
-    if hasattr(estimator, "targets_"):
-        known["targets"] = list(estimator.targets_)
-    return known
-
-
-def _steps(part: Part) -> int:
-    """Time steps in all sequences or series of a part."""
-    items = [part.X] if isinstance(part.X, dict) else part.X
-    return sum(len(next(iter(i.values())) if isinstance(i, dict) else i) for i in items)
 
 
 def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None) -> dict[str, Any]:
@@ -248,6 +307,6 @@ def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None)
 
 def _with_columns(recipe: Recipe, data: Dataset) -> Recipe:
     """The recipe with the columns that were read, so that a file to predict needs no targets."""
-    if recipe.data.get("reader") != "csv" or recipe.data.get("layout") == "wide":
+    if recipe.data.get("reader") != "csv" or recipe.data.get("layout") in ("wide", "text"):
         return recipe
     return recipe.replace("data.columns", list(data.columns))

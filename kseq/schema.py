@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_type_hints
 
@@ -21,6 +22,21 @@ Count = Annotated[int, Field(gt=0, le=8192)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Marks a parameter that is a mapping with parameters of its own, those of `target`.
+
+    Example:
+        >>> def inner(*, width: Count = 8): ...
+        >>> def build(*, part: Annotated[Mapping[str, Any] | None, Section(inner)] = None): ...
+        >>> fill("model", build, {"part": {"witdh": 4}})[1]
+        ["model.part.witdh: unknown (did you mean 'width'?); known here: width"]
+    """
+
+    target: Callable[..., Any]
+
 
 # Strict: `true` is no number, "3" is no integer. An integer is a float, which strict mode allows.
 _CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -40,6 +56,18 @@ def _adapters(target: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
     constructor = target.__init__ if inspect.isclass(target) else target
     hints = get_type_hints(constructor, include_extras=True)
     return {name: TypeAdapter(hints.get(name, Any), config=_CONFIG) for name in parameters(target)}
+
+
+@cache
+def _sections(target: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The parameters that are sections, and whose parameters they hold."""
+    constructor = target.__init__ if inspect.isclass(target) else target
+    return {
+        name: mark.target
+        for name, hint in get_type_hints(constructor, include_extras=True).items()
+        for mark in getattr(hint, "__metadata__", ())
+        if isinstance(mark, Section)
+    }
 
 
 def fill(
@@ -77,6 +105,9 @@ def fill(
     for name, parameter in known.items():
         if name in values:
             value, wrong = _check(f"{path}.{name}", _adapters(target)[name], values[name])
+            section = _sections(target).get(name)
+            if section is not None and isinstance(value, Mapping) and not wrong:
+                value, wrong = fill(f"{path}.{name}", section, value)
             filled[name] = value
             mistakes += wrong
         elif parameter.default is inspect.Parameter.empty:

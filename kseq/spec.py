@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -12,17 +12,24 @@ class Spec:
 
     A model built from a spec takes a dict of inputs, batch first: `x` `(batch, time, features)`;
     `lengths` `(batch,)`, the number of valid leading steps, if `ragged`; `future`
-    `(batch, horizon, future)` if there are covariates known ahead. It returns raw scores:
-    `(batch, outputs)`, `(batch, time, outputs)` if `per_step`, or `(batch, horizon, outputs)`.
+    `(batch, horizon, future)` if there are covariates known ahead. Text comes as `streams` of ids
+    in place of `x`, each `(batch, time)` or `(batch, time, ids)`. The model returns raw scores:
+    `(batch, outputs)`, `(batch, time, outputs)` if `per_step`, or `(batch, horizon, outputs)`; if
+    there are `classes` beside targets a step, a dict of `tags` and `classes`.
 
     Args:
-        features: Input features a time step.
+        features: Input features a time step; 0 for text.
         outputs: Classes of a classification, targets of a regression or forecast.
         time: Time steps, where all sequences have the same number; None where lengths differ.
         per_step: Whether every time step has its own target.
         horizon: Steps ahead, for a forecast. Then the first `outputs` features are the past of the
             targets.
         future: Covariates known over the horizon.
+        streams: For text, how many ids each stream has, padding and unknown among them.
+        affixes: For text, how many prefixes and how many suffixes a token has.
+        vectors: For text, the width of pretrained word vectors, if there are any.
+        tags: The names of the outputs, where they are tags of the steps.
+        classes: Classes of the whole sequence, where every step has a tag too.
 
     Example:
         >>> Spec(features=3, outputs=2).ragged
@@ -35,6 +42,11 @@ class Spec:
     per_step: bool = False
     horizon: int | None = None
     future: int = 0
+    streams: dict[str, int] = field(default_factory=dict)
+    affixes: int = 0
+    vectors: int = 0
+    tags: list[str] = field(default_factory=list)
+    classes: int = 0
 
     @property
     def ragged(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
 
-from kseq.schema import Count, Fraction, NonNegative, Positive, fill, parameters
+from kseq.schema import Count, Fraction, NonNegative, Positive, Section, fill, parameters
 
 
 def component(
@@ -136,3 +138,73 @@ def test_long_values_are_cut_in_messages():
 )
 def test_right_values_pass(values):
     assert mistakes(**values) == []
+
+
+# --- parameters that are mappings with parameters of their own ---
+
+
+def inner(spec: object, *, width: Count = 8, kind: Literal["a", "b"] = "a") -> None:
+    """What a section holds."""
+
+
+def outer(
+    *,
+    units: Count = 4,
+    part: Annotated[Mapping[str, Any] | None, Section(inner)] = None,
+    always: Annotated[Mapping[str, Any], Section(inner)] = MappingProxyType({}),
+) -> None:
+    """Something with sections."""
+
+
+class Outer:
+    """The same as a class."""
+
+    def __init__(self, *, part: Annotated[Mapping[str, Any] | None, Section(inner)] = None):
+        self.part = part
+
+
+def test_a_section_is_filled_with_its_own_defaults():
+    filled, wrong = fill("model", outer, {"part": {"kind": "b"}})
+    assert wrong == []
+    assert filled == {"units": 4, "part": {"width": 8, "kind": "b"}, "always": {}}
+    assert fill("model", outer, {"part": {}})[0]["part"] == {"width": 8, "kind": "a"}
+    assert fill("model", outer, filled)[1] == []
+    assert fill("model", Outer, {"part": {}})[0] == {"part": {"width": 8, "kind": "a"}}
+
+
+def test_a_section_that_is_left_out_stays_as_it_is():
+    assert fill("model", outer, {"part": None}) == fill("model", outer, {})
+    assert fill("model", outer, {})[0]["part"] is None
+
+
+def test_the_given_section_is_not_changed():
+    given = {"part": {"width": 3}}
+    fill("model", outer, given)
+    assert given == {"part": {"width": 3}}
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            {"witdh": 3},
+            "model.part.witdh: unknown (did you mean 'width'?); known here: width, kind",
+        ),
+        ({"width": 0}, "model.part.width: expected greater than 0, got 0"),
+        ({"width": True}, "model.part.width: expected integer, got True"),
+        ({"kind": "c"}, "model.part.kind: expected 'a' or 'b', got 'c'"),
+        ({"spec": 1}, "model.part.spec: unknown; known here: width, kind"),
+        (3, "model.part: expected dictionary, got 3"),
+        ("width", "model.part: expected dictionary, got 'width'"),
+        ([{"width": 3}], "model.part: expected dictionary, got [{'width': 3}]"),
+    ],
+)
+def test_a_mistake_in_a_section_has_its_path(part, message):
+    assert fill("model", outer, {"part": part})[1] == [message]
+
+
+def test_mistakes_inside_and_outside_come_together():
+    given = {"unit": 1, "units": 0, "part": {"width": 0, "kind": 3}, "always": {"x": 1}}
+    assert [mistake.split(":")[0] for mistake in fill("model", outer, given)[1]] == [
+        *("model.unit", "model.units", "model.part.width", "model.part.kind", "model.always.x")
+    ]

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from kseq.builders.convolution import conv_block
+from kseq.builders.embedding import Embedding
 from kseq.builders.heads import Readout, choose_readout, head, read_out
 from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_stack
@@ -35,6 +36,7 @@ def cnn_lstm(
     noise: Noise = 0.0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
+    embedding: Embedding = None,
 ) -> keras.Model:
     """Blocks of convolution, batch normalisation, relu and max-pooling, then recurrent layers.
 
@@ -55,6 +57,7 @@ def cnn_lstm(
         noise: The standard deviation, up to 1, of the Gaussian noise added to `x` in training.
         peephole: What the gates of `slstm` see of the cell state.
         skip: Whether `slstm` adds its input to its output.
+        embedding: For text, how its tokens are embedded: the parameters of `text_embedding`.
 
     Raises:
         ValueError: If the readout does not fit the targets, or steps with targets of their own were
@@ -77,7 +80,7 @@ def cnn_lstm(
             f"pool {pool} makes fewer time steps, but every step has a target of its own; "
             "expected pool 1 or 'auto'"
         )
-    inputs = sequence_inputs(spec)
+    inputs = sequence_inputs(spec, embedding)
     x, mask, time, stride = inputs.noisy(noise), inputs.mask, spec.time, 1
     for number, width in enumerate(filters, start=1):
         name = f"conv_{number}"
@@ -104,4 +107,4 @@ def cnn_lstm(
         last=readout == "last",
     )
     context = read_out(x, mask, readout)
-    return inputs.model(head(context, inputs.future, spec), name="cnn_lstm")
+    return inputs.model(head(context, inputs.future, spec, mask), name="cnn_lstm")

@@ -44,7 +44,7 @@ def read_out(x: Any, mask: Any, readout: Readout) -> Any:
     return SequencePooling(readout, name="readout")(x, mask=mask)
 
 
-def head(context: Any, future: Any, spec: Spec) -> Any:
+def head(context: Any, future: Any, spec: Spec, mask: Any = None) -> Any:
     """Raw scores of the shape that the spec asks for, in float32.
 
     Args:
@@ -53,7 +53,17 @@ def head(context: Any, future: Any, spec: Spec) -> Any:
         future: The covariates known ahead, `(batch, horizon, future)`, or None. A small network
             sees them beside the context and corrects the forecast of each step ahead.
         spec: What the data decides.
+        mask: The valid steps of the context, `(batch, time)`, for the classes of whole sequences.
+
+    Returns:
+        The scores; with `spec.classes` a dict of those of the `tags` and of the `classes`.
     """
+    if spec.classes:
+        pooled = SequencePooling("max", name="whole")(context, mask=mask)
+        return {
+            "tags": layers.Dense(spec.outputs, dtype="float32", name="scores")(context),
+            "classes": layers.Dense(spec.classes, dtype="float32", name="class_scores")(pooled),
+        }
     if spec.horizon is None:
         return layers.Dense(spec.outputs, dtype="float32", name="scores")(context)
     direct = layers.Dense(spec.horizon * spec.outputs, dtype="float32", name="scores")(context)

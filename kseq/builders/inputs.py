@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import keras
 from keras import layers
 from pydantic import Field
 
+from kseq.builders.embedding import stream_inputs, text_embedding
 from kseq.layers.masking import LengthMask
 from kseq.spec import Spec
 
@@ -20,16 +22,18 @@ class Inputs:
     """The inputs of a model under construction.
 
     Args:
-        x: The sequences, `(batch, time, features)`.
+        x: The sequences, `(batch, time, features)`; of text, its embedding.
         lengths: The number of valid steps, `(batch,)`, if they differ.
         mask: The mask of the valid steps, `(batch, time)`; None if all are valid.
         future: The covariates known ahead, `(batch, horizon, future)`, if there are any.
+        streams: The ids of text, by name, in place of the input `x`.
     """
 
     x: Any
     lengths: Any = None
     mask: Any = None
     future: Any = None
+    streams: Mapping[str, Any] = field(default_factory=dict)
 
     def noisy(self, noise: float) -> Any:
         """`x` with Gaussian noise of that standard deviation added in training."""
@@ -43,24 +47,39 @@ class Inputs:
 
     def model(self, outputs: Any, name: str) -> keras.Model:
         """The model from these inputs to `outputs`: of the bare `x`, or of a dict of inputs."""
-        named = {"x": self.x, "lengths": self.lengths, "future": self.future}
+        data = self.streams or {"x": self.x}
+        named = {**data, "lengths": self.lengths, "future": self.future}
         inputs = {key: value for key, value in named.items() if value is not None}
-        return keras.Model(inputs if len(inputs) > 1 else self.x, outputs, name=name)
+        bare = not self.streams and len(inputs) == 1
+        return keras.Model(self.x if bare else inputs, outputs, name=name)
 
 
-def sequence_inputs(spec: Spec) -> Inputs:
-    """The inputs `x`, and `lengths` and `future` where the spec has them.
+def sequence_inputs(spec: Spec, embedding: Mapping[str, Any] | None = None) -> Inputs:
+    """The inputs `x` or streams of ids, and `lengths` and `future` where the spec has them.
+
+    Args:
+        spec: What the data decides.
+        embedding: For text, the parameters of `text_embedding`.
+
+    Raises:
+        ValueError: If there is an embedding and no text.
 
     Example:
         >>> from kseq.spec import Spec
         >>> sequence_inputs(Spec(features=3, outputs=2)).mask.shape
         (None, None)
     """
-    x = keras.Input((None, spec.features), name="x")
+    streams = stream_inputs(spec)
+    if streams:
+        x = text_embedding(spec, streams, **(embedding or {}))
+    elif embedding is not None:
+        raise ValueError("an embedding is for text, but the sequences are numbers; leave it out")
+    else:
+        x = keras.Input((None, spec.features), name="x")
     lengths = mask = future = None
     if spec.ragged:
         lengths = keras.Input((), dtype="int32", name="lengths")
         mask = LengthMask(name="mask")(x, lengths)
     if spec.future:
         future = keras.Input((spec.horizon, spec.future), name="future")
-    return Inputs(x, lengths, mask, future)
+    return Inputs(x, lengths, mask, future, streams)

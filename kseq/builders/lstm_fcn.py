@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from kseq.builders.convolution import conv_block
+from kseq.builders.embedding import Embedding
 from kseq.builders.heads import head
 from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_layer
@@ -29,6 +30,7 @@ def lstm_fcn(
     noise: Noise = 0.0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
+    embedding: Embedding = None,
 ) -> keras.Model:
     """LSTM-FCN: a recurrent layer beside a fully convolutional network, then one dense layer.
 
@@ -47,6 +49,7 @@ def lstm_fcn(
         noise: The standard deviation, up to 1, of the Gaussian noise added to `x` in training.
         peephole: What the gates of `slstm` see of the cell state.
         skip: Whether `slstm` adds its input to its output.
+        embedding: For text, how its tokens are embedded: the parameters of `text_embedding`.
 
     Raises:
         ValueError: If filters and kernel sizes are not equal in number, or sequences that differ in
@@ -73,7 +76,7 @@ def lstm_fcn(
             f"dimension_shuffle turns the time axis into features, but the sequences have {why}; "
             "expected false or null"
         )
-    inputs = sequence_inputs(spec)
+    inputs = sequence_inputs(spec, embedding)
     mask = inputs.mask
     noisy = inputs.noisy(noise)
 
@@ -94,4 +97,4 @@ def lstm_fcn(
         patterns = SequencePooling("mean", name="average")(patterns, mask=mask)
 
     context = layers.Concatenate(name="both_views")([memory, patterns])
-    return inputs.model(head(context, inputs.future, spec), name="lstm_fcn")
+    return inputs.model(head(context, inputs.future, spec, inputs.mask), name="lstm_fcn")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kseq.builders.embedding import embedding_size, text_embedding
+from kseq.schema import fill
 from kseq.spec import Spec
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4, "slstm": 4}
@@ -31,7 +33,11 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
     kernels = _list(parameters.get("kernel_sizes")) or _list(parameters.get("kernel_size"))
     units = _list(parameters.get("units"))
     total, width = 0, spec.features
+    if spec.streams:
+        given, _ = fill("", text_embedding, parameters.get("embedding") or {}, skip=())
+        width, total = embedding_size(spec, given)
 
+    features = width
     for number, size in enumerate(filters):
         kernel = kernels[min(number, len(kernels) - 1)] if kernels else 1
         total += kernel * width * size + 5 * size  # with bias and batch normalisation
@@ -42,17 +48,19 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
     if units and patch > 1:
         total += (patch * width + 1) * units[0]
         width = units[0]
-    if parameters.get("dimension_shuffle", False) is not False:
-        width = max(width, spec.time or 0)
+    if "dimension_shuffle" in parameters:  # the recurrence is beside the convolutions
+        width = max(features, spec.time or 0)
     for size in units:
         total += _recurrent(parameters, width, size)
-        width = size * (2 if parameters.get("bidirectional") else 1)
+        width = size * _directions(parameters)
 
     context = width + patterns
     if parameters.get("readout") == "attention":
         total += context * (context + 2)
     scores = spec.outputs * (spec.horizon or 1)
-    total += (context + 1) * scores
+    total += (context + 1) * (scores + spec.classes)
+    if parameters.get("decoder") == "crf":
+        total += spec.outputs * (spec.outputs + 2) + 1
     if spec.horizon:
         total += parameters.get("highway", 0) * spec.horizon
     if spec.future:
@@ -64,7 +72,7 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
 def _recurrent(parameters: Mapping[str, Any], width: int, units: int) -> int:
     """One recurrent layer with what may belong to it."""
     cell = parameters.get("cell", "lstm")
-    directions = 2 if parameters.get("bidirectional") else 1
+    directions = _directions(parameters)
     count = GATES[cell] * units * (width + units + (2 if cell == "gru" else 1))
     if cell == "slstm":
         count += 3 * units * (units if parameters.get("peephole") == "full" else 1)
@@ -75,6 +83,11 @@ def _recurrent(parameters: Mapping[str, Any], width: int, units: int) -> int:
     if parameters.get("layer_norm"):
         count += 2 * units * directions
     return count
+
+
+def _directions(parameters: Mapping[str, Any]) -> int:
+    # What decodes tags always reads both ways.
+    return 2 if parameters.get("bidirectional", "decoder" in parameters) else 1
 
 
 def _list(value: Any) -> list[int]:

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 from pydantic import Field
 
+from kseq.builders.embedding import Embedding
 from kseq.builders.heads import Readout, choose_readout, head, read_out
 from kseq.builders.inputs import Noise, sequence_inputs
 from kseq.builders.recurrence import Cell, Peephole, Widths, recurrent_stack
@@ -35,6 +36,7 @@ def stacked_rnn(
     highway: Annotated[int, Field(ge=0, le=8192)] = 0,
     peephole: Peephole = "diagonal",
     skip: bool = True,
+    embedding: Embedding = None,
 ) -> keras.Model:
     """Recurrent layers above each other, plain, gated or with peepholes, one way or both.
 
@@ -57,6 +59,7 @@ def stacked_rnn(
             line of their own beside the recurrence (as in LSTNet); 0 for none.
         peephole: What the gates of `slstm` see of the cell state: each unit its own, or all.
         skip: Whether `slstm` adds its input to its output.
+        embedding: For text, how its tokens are embedded: the parameters of `text_embedding`.
 
     Raises:
         ValueError: If the readout does not fit the targets, or steps that differ in number or have
@@ -78,7 +81,7 @@ def stacked_rnn(
     if highway and (spec.horizon is None or highway > (spec.time or 0)):
         what = "there is no forecast" if spec.horizon is None else f"the window has {spec.time}"
         raise ValueError(f"highway {highway} maps the last steps to a forecast, but {what}")
-    inputs = sequence_inputs(spec)
+    inputs = sequence_inputs(spec, embedding)
     x = inputs.noisy(noise)
     if patch > 1:
         width = units if isinstance(units, int) else units[0]
@@ -99,7 +102,7 @@ def stacked_rnn(
         last=readout == "last",
     )
     context = read_out(x, inputs.mask, readout)
-    scores = head(context, inputs.future, spec)
+    scores = head(context, inputs.future, spec, inputs.mask)
     if highway and spec.horizon is not None:
         line = LinearHighway(
             steps=highway,

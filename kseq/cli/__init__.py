@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -59,8 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code; a user's mistake is a message on stderr."""
     # TensorFlow reports what it finds on a machine on stderr; here only errors are of interest.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # texts a terminal has no letters for
     try:
-        cli.main(args=None if argv is None else list(argv), prog_name="kseq", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say
+            cli.main(
+                args=None if argv is None else list(argv), prog_name="kseq", standalone_mode=False
+            )
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -74,6 +82,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `kseq list | head`. click and rich make an exit of it, the only one that they make here.
         _silence_stdout()
     return 0
+
+
+def _say(message: Warning | str, category: type[Warning], *place: Any, **_: Any) -> None:
+    """Shows a warning about the user's data as a message, without the line of code it came from."""
+    if issubclass(category, UserWarning):
+        print(f"kseq: warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, *place[:2]), end="", file=sys.stderr)
 
 
 def _silence_stdout() -> None:

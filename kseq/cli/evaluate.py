@@ -17,7 +17,8 @@ from kseq.cli.options import (
 from kseq.errors import DataError
 from kseq.estimators.load import restore
 from kseq.recipe import Recipe
-from kseq.report.table import score_table
+from kseq.report.table import score_table, type_table
+from kseq.report.wording import calibration_line
 from kseq.run import evaluate, read_data
 from kseq.serving import artefact as artefacts
 
@@ -42,4 +43,11 @@ def command(artefact: str, recipe: str | None, changes: tuple[str, ...], as_json
     if as_json:
         print_json(evaluation.to_dict())
     else:
-        console().print(score_table(evaluation))
+        out = console()
+        out.print(score_table(evaluation))
+        types = type_table(evaluation)
+        if types is not None:
+            out.print()
+            out.print(types)
+        if line := calibration_line(evaluation):
+            out.print(f"\n{line}")

@@ -2,107 +2,209 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
-import numpy as np
 
+from kseq.cli.answers import answers, write_columns
+from kseq.cli.marked import Marker
 from kseq.cli.options import (
     artefact_argument,
     changed,
+    console,
     json_option,
     print_json,
     set_option,
     writing,
 )
-from kseq.data.files import Files
-from kseq.data.tables import Table
+from kseq.cli.reading import reading, text_lines
+from kseq.cli.rows import forecasts, predictions, write_rows
 from kseq.errors import DataError
 from kseq.estimators.base import Estimator
-from kseq.estimators.classifier import SequenceClassifier
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import restore
+from kseq.estimators.tagger import SequenceTagger
 from kseq.recipe import Recipe
 from kseq.run import read_data
 from kseq.serving import artefact as artefacts
-
-READERS = {".csv": "csv", ".ts": "ts", ".npz": "npz"}
-NOT_FOR_PREDICTION = ("train", "valid", "test", "split", "shuffle", "target", "name")
-
-Row = dict[str, Any]
+from kseq.tags import parse
 
 
 @click.command("predict", short_help="Predict with a saved model.")
 @artefact_argument
 @click.argument("file", type=click.Path(dir_okay=False), required=False)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="A text, for a model of text. Repeatable; - reads the lines of standard input.",
+)
+@click.option(
+    "--nbest",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="For a tagger: the N most probable taggings too, with --text or --json.",
+)
 @set_option
 @click.option(
     "--future",
     type=click.Path(dir_okay=False),
     help="For a forecaster with future covariates: the file with their next rows.",
 )
-@click.option("--output", type=click.Path(dir_okay=False), help="A CSV file, in place of stdout.")
+@click.option("--output", type=click.Path(dir_okay=False), help="A file, in place of stdout.")
 @json_option
 def command(
     artefact: str,
     file: str | None,
+    texts: tuple[str, ...],
+    nbest: int | None,
     changes: tuple[str, ...],
     future: str | None,
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Predict with the saved model ARTEFACT for the sequences in FILE (.csv, .ts or .npz).
+    """Predict with the saved model ARTEFACT for the sequences or texts in FILE, or for --text.
 
     FILE is read as the training data was, without targets; --set data.layout=... and the like
     change that. Without FILE a forecaster continues the series it was trained on.
+
+    A model of numbers reads .csv, .tsv, .ts and .npz, and writes CSV.
+
+    A model of text reads .conll, .conllu, .jsonl, .csv, .tsv and what ends as its training files
+    do; any other file is a text a line. A tagger writes columns: a token and its tag a line, a
+    blank line after each text. Others write CSV. Texts that are given by --text are shown with
+    their spans marked, their tags, or their three most probable labels.
     """
     if as_json and output:
         raise click.UsageError("--json writes to stdout, --output to a file; choose one")
     read = artefacts.read(Path(artefact))
     estimator, saved = restore(read, artefact), Recipe.from_dict(read.recipe)
-    if file is None:
-        if not isinstance(estimator, Forecaster):
-            raise click.UsageError("FILE is missing: which sequences are to be predicted?")
+    _check(estimator, file, texts, nbest, changes, future)
+    if estimator.spec_.streams:
+        X, ids = _asked_texts(saved, file, texts, changes)
+        _of_text(estimator, X, ids, nbest, output, as_json, shown=bool(texts))
+        return
+    if isinstance(estimator, Forecaster):
+        X, ids = (None, None) if file is None else _read(saved, file, changes)
         known = _known(estimator, saved, future, changes)
-        rows = list(_forecasts(estimator, estimator.predict(future=known), None))
+        forecast = estimator.predict(future=known) if X is None else estimator.predict(X, known)
+        rows = list(forecasts(estimator, forecast, ids))
     else:
-        part = read_data(changed(_reading(saved, file), changes)).train
-        if isinstance(estimator, Forecaster):
-            known = _known(estimator, saved, future, changes)
-            rows = list(_forecasts(estimator, estimator.predict(part.X, known), part.ids))
-        else:
-            rows = list(_predictions(estimator, part.X, part.ids))
+        X, ids = _read(saved, str(file), changes)
+        rows = list(predictions(estimator, X, ids))
     if as_json:
         print_json(rows)
-    elif output:
-        with (
-            writing("--output", output) as path,
-            path.open("w", encoding="utf-8", newline="") as stream,
-        ):
-            _write(rows, stream)
     else:
-        _write(rows, sys.stdout)
+        with _open(output) as stream:
+            write_rows(rows, stream)
 
 
-def _reading(recipe: Recipe, file: str) -> Recipe:
-    """A recipe that reads `file` as the training data was read, without targets."""
-    suffix = Path(file.removesuffix(".gz")).suffix.lower()
-    if suffix not in READERS:
-        raise DataError(f"{file}: expected a name ending in {', '.join(READERS)}")
-    reader = READERS[suffix]
-    data: dict[str, Any] = {"reader": reader, "path": file}
-    if recipe.data.get("reader") == reader:
-        kept = {k: v for k, v in recipe.data.items() if k not in NOT_FOR_PREDICTION}
-        data = {**kept, "path": file}
-        if reader == "csv":
-            data |= {"per_step": False, **_steps(file, recipe.data)}
-    elif reader == "csv":
-        data["layout"] = "series" if recipe.task["kind"] == "forecasting" else "wide"
-    return Recipe.from_dict({"task": recipe.task, "data": data})
+def _check(
+    estimator: Estimator,
+    file: str | None,
+    texts: Sequence[str],
+    nbest: int | None,
+    changes: Sequence[str],
+    future: str | None,
+) -> None:
+    """Raises where options do not go together, or not with the model.
+
+    Raises:
+        click.UsageError: With what to do.
+    """
+    of_text = bool(estimator.spec_.streams)
+    if texts and not of_text:
+        raise click.UsageError("--text: the model was fitted to numbers, not to text; give FILE")
+    if texts and file is not None:
+        raise click.UsageError("FILE holds texts, and so does --text; choose one")
+    if texts and changes:
+        raise click.UsageError("--set says how FILE is read, and --text comes without one")
+    if nbest and not isinstance(estimator, SequenceTagger):
+        raise click.UsageError(f"--nbest is for taggers; this model is for {estimator.task}")
+    if future is not None and not isinstance(estimator, Forecaster):
+        raise click.UsageError(f"--future is for forecasters; this model is for {estimator.task}")
+    if file is None and not texts and not isinstance(estimator, Forecaster):
+        if of_text:
+            raise click.UsageError("FILE or --text is missing: what is to be predicted?")
+        raise click.UsageError("FILE is missing: which sequences are to be predicted?")
+
+
+def _asked_texts(
+    recipe: Recipe, file: str | None, texts: Sequence[str], changes: Sequence[str]
+) -> tuple[Any, Sequence[str] | None]:
+    """The texts of a file or of the options, and their names where the file has some."""
+    if file is None:
+        found = [line for text in texts for line in (_standard_input() if text == "-" else [text])]
+        if not found:
+            raise DataError("standard input: there is no text in it")
+        return found, None
+    recipe_of_file = reading(recipe, file, text=True, lines=not changes)
+    if recipe_of_file is None:
+        return text_lines(file), None
+    part = read_data(changed(recipe_of_file, changes)).train
+    return part.X, part.ids
+
+
+def _standard_input() -> list[str]:
+    try:
+        return [line.removesuffix("\n") for line in sys.stdin]
+    except UnicodeDecodeError as error:
+        raise DataError(f"standard input: not UTF-8 text: {error.reason}") from None
+
+
+def _of_text(
+    estimator: Estimator,
+    X: Any,
+    ids: Sequence[str] | None,
+    nbest: int | None,
+    output: str | None,
+    as_json: bool,
+    *,
+    shown: bool,
+) -> None:
+    """Writes what a model of text says: JSON, a table, or texts to read."""
+    tagger = isinstance(estimator, SequenceTagger)
+    if nbest and not as_json and (output or not shown):
+        raise click.UsageError("--nbest has no place in a table; give --json too")
+    if as_json:
+        print_json(answers(estimator, X, ids, nbest=nbest))
+    elif shown and not output:
+        types = {kind for _, kind in map(parse, estimator.spec_.tags) if kind}
+        marker = Marker(console(), sorted(types))
+        for answer in answers(estimator, X, nbest=nbest):
+            marker.show(answer)
+    else:
+        with _open(output) as stream:
+            if tagger:
+                write_columns(answers(estimator, X), stream)
+            else:
+                write_rows(list(predictions(estimator, X, ids)), stream)
+
+
+@contextmanager
+def _open(output: str | None) -> Iterator[TextIO]:
+    """The file of `--output`, or stdout."""
+    if output is None:
+        yield sys.stdout
+        return
+    with (
+        writing("--output", output) as path,
+        path.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        yield stream
+
+
+def _read(recipe: Recipe, file: str, changes: Sequence[str]) -> tuple[Any, Sequence[str] | None]:
+    """The sequences or series of a file, and their names where it has some."""
+    found = reading(recipe, file, text=False)
+    assert found is not None  # lines are text
+    part = read_data(changed(found, changes)).train
+    return part.X, part.ids
 
 
 def _known(estimator: Forecaster, recipe: Recipe, file: str | None, changes: Sequence[str]) -> Any:
@@ -114,61 +216,7 @@ def _known(estimator: Forecaster, recipe: Recipe, file: str | None, changes: Seq
                 f"--future is missing: a file with the next {estimator.horizon} rows of {names}"
             )
         return None
-    reading = _reading(recipe, file).replace(
-        "data.columns", [str(n) for n in estimator.columns_.future]
-    )
-    return read_data(changed(reading, changes)).train.X
-
-
-def _steps(file: str, data: Mapping[str, Any]) -> Row:
-    """In a file of one sequence a row: the columns that are steps, should it have targets too."""
-    if data.get("layout") != "wide" or data.get("target") is None:
-        return {}
-    targets = [data["target"]] if isinstance(data["target"], str) else data["target"]
-    options = {name: data.get(name) for name in ("delimiter", "missing")}
-    header = Table(file, Files().text(file), **options).header
-    return {"columns": [name for name in header if name not in (*targets, data.get("id"))]}
-
-
-def _predictions(estimator: Estimator, X: Any, ids: Sequence[str] | None) -> Iterator[Row]:
-    names = ids if ids is not None else range(len(X))
-    if isinstance(estimator, SequenceClassifier):
-        probabilities = estimator.predict_proba(X)
-        labels = estimator.classes_[probabilities.argmax(axis=1)].tolist()
-        for name, label, row in zip(names, labels, probabilities.tolist(), strict=True):
-            shares = {f"p({c})": p for c, p in zip(estimator.classes_, row, strict=True)}
-            yield {"id": name, "label": label, **shares}
-        return
-    for name, value in zip(names, estimator.predict(X), strict=True):
-        if estimator.spec_.per_step:
-            for step, at in enumerate(value):
-                yield {"id": name, "step": step, **_values(at)}
-        else:
-            yield {"id": name, **_values(value)}
-
-
-def _forecasts(estimator: Forecaster, forecast: Any, ids: Sequence[str] | None) -> Iterator[Row]:
-    many = forecast if isinstance(forecast, list) or np.ndim(forecast) == 3 else [forecast]
-    names = ids if ids is not None else range(len(many))
-    for name, one in zip(names, many, strict=True):
-        columns = one if isinstance(one, dict) else _named(estimator, np.asarray(one))
-        for step in range(int(estimator.horizon)):
-            row = {str(target): float(values[step]) for target, values in columns.items()}
-            yield {**({"id": name} if len(many) > 1 else {}), "step": step + 1, **row}
-
-
-def _named(estimator: Forecaster, forecast: np.ndarray) -> dict[Any, np.ndarray]:
-    table = forecast[:, None] if forecast.ndim == 1 else forecast
-    return dict(zip(estimator.targets_, table.T, strict=True))
-
-
-def _values(value: Any) -> Row:
-    if np.ndim(value) == 0:
-        return {"prediction": float(value)}
-    return {f"prediction {i}": float(v) for i, v in enumerate(value)}
-
-
-def _write(rows: list[Row], stream: TextIO) -> None:
-    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    found = reading(recipe, file, text=False)
+    assert found is not None  # lines are text
+    columns = [str(name) for name in estimator.columns_.future]
+    return read_data(changed(found.replace("data.columns", columns), changes)).train.X

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 import keras
@@ -22,7 +22,7 @@ from kseq.estimators.load import from_recipe
 from kseq.recipe import Recipe
 from kseq.recipe.document import to_yaml
 from kseq.report.diagram import diagram
-from kseq.run import read_data
+from kseq.run import check_parts, read_data
 
 
 @click.command("show", short_help="A recipe with all its defaults, and the model it makes.")
@@ -42,7 +42,9 @@ def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bo
     if loaded.data:
         try:
             data = read_data(loaded)
-            model = from_recipe(loaded).build(data.train.X, data.train.y)
+            estimator = from_recipe(loaded)
+            check_parts(estimator, data)
+            model = estimator.build(data.train.X, data.train.y)
         except DataError as error:
             reason = str(error)
     if plot:
@@ -80,11 +82,15 @@ def layers(model: keras.Model, above: str = "") -> Iterator[dict[str, str | int]
         if isinstance(layer, keras.Model):
             yield from layers(layer, f"{name}/")
         elif not isinstance(layer, keras.layers.InputLayer):
-            shape = layer.output.shape if not isinstance(layer.output, (list, tuple)) else None
-            sizes = ["any" if size is None else str(size) for size in (shape or ())[1:]]
+            shapes = [_shape(tensor.shape) for tensor in keras.tree.flatten(layer.output)]
             yield {
                 "name": name,
                 "type": type(layer).__name__,
-                "output": f"({', '.join(['batch', *sizes])})",
+                "output": " ".join(shapes),
                 "parameters": layer.count_params(),
             }
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    sizes = ["any" if size is None else str(size) for size in shape[1:]]
+    return f"({', '.join(['batch', *sizes])})"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from kseq.data.sequences import Sequences
+from kseq.data.text_sequences import TextSequences
+
+Targets: TypeAlias = np.ndarray | list[np.ndarray]
 
 _POOL = 50  # batches that are sorted by length together
 
@@ -19,8 +22,9 @@ class SequenceBatches(keras.utils.PyDataset):
     on `(seed, e)` alone.
 
     Args:
-        sequences: The sequences.
-        targets: `(n, outputs)`, or a list of `(time, outputs)`, one target a step.
+        sequences: The sequences, numbers or text.
+        targets: `(n, outputs)`; a list of `(time, outputs)`, one target a step, or of `(time,)`
+            ids; or a dict of both kinds by the names of the model's outputs.
         batch_size: Sequences a batch.
         ragged: Whether the model takes `lengths`.
         seed: Of the order of every epoch; None keeps the given order.
@@ -29,8 +33,8 @@ class SequenceBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        sequences: Sequences,
-        targets: np.ndarray | list[np.ndarray],
+        sequences: Sequences | TextSequences,
+        targets: Targets | dict[str, Targets],
         *,
         batch_size: int,
         ragged: bool,
@@ -55,15 +59,20 @@ class SequenceBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.num_batches
 
-    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         rows = self._batches[index]
-        x = self.sequences.padded(rows, self._spare(index))
-        y = self._targets(rows, x.shape[1])
+        inputs = self._inputs(index)
+        if index == 0 and self.ragged and self.num_batches > 1:
+            inputs = self._loosened(inputs)
+        time = next(iter(inputs.values())).shape[1]
+        if isinstance(self.targets, dict):
+            y: Any = {name: _padded(each, rows, time) for name, each in self.targets.items()}
+        else:
+            y = _padded(self.targets, rows, time)
         if self.ragged:
-            return {"x": x, "lengths": self.sequences.lengths[rows].astype(np.int32)}, y
-        if self.mixup:
-            x, y = self._mix(index, x, y)
-        return x, y
+            return inputs, y
+        x = inputs["x"]
+        return self._mix(index, x, y) if self.mixup else (x, y)
 
     def on_epoch_end(self) -> None:
         """Draws the order of the next epoch."""
@@ -86,24 +95,28 @@ class SequenceBatches(keras.utils.PyDataset):
         if self.seed is not None and self.ragged:
             self._batches = [self._batches[i] for i in rng.permutation(len(self._batches))]
 
-    def _spare(self, index: int) -> int:
-        """Steps of padding that a batch has beyond its longest sequence.
+    def _inputs(self, index: int) -> dict[str, np.ndarray]:
+        seeds = None if self.seed is None else [self.seed, self.epoch, index]
+        rng = None if seeds is None else np.random.default_rng(seeds)
+        return self.sequences.inputs(self._batches[index], rng=rng)
 
-        Keras fixes the axes that agree in the first two batches. Where these are equally long, one
-        more step in the first, which the mask hides, leaves the time axis free.
+    def _loosened(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The first batch, with every axis one longer that the second batch has too.
+
+        Keras fixes the axes that agree in the first two batches. The longer axis ends in padding,
+        which is masked.
         """
-        if index or not self.ragged or self.num_batches < 2:
-            return 0
-        first, second = (self.sequences.lengths[rows].max() for rows in self._batches[:2])
-        return int(first == second)
-
-    def _targets(self, rows: np.ndarray, time: int) -> np.ndarray:
-        if isinstance(self.targets, np.ndarray):
-            return self.targets[rows].astype(np.float32)
-        y = np.full((len(rows), time, self.targets[0].shape[-1]), np.nan, np.float32)
-        for place, row in zip(y, rows, strict=True):
-            place[: len(self.targets[row])] = self.targets[row]
-        return y
+        other = self._inputs(1)
+        free: dict[str, np.ndarray] = {}
+        for name, array in inputs.items():
+            more = [
+                int(axis > 0 and size == other[name].shape[axis])
+                for axis, size in enumerate(array.shape)
+            ]
+            if name in self.sequences.fixed_axes:
+                more[2:] = [0] * len(more[2:])
+            free[name] = np.pad(array, [(0, extra) for extra in more])
+        return free
 
     def _mix(self, index: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.seed or 0, self.epoch, index])
@@ -111,3 +124,16 @@ class SequenceBatches(keras.utils.PyDataset):
         share = rng.beta(self.mixup, self.mixup, len(x)).astype(np.float32)
         mix_x, mix_y = share[:, None, None], share[:, None]
         return mix_x * x + (1 - mix_x) * x[other], mix_y * y + (1 - mix_y) * y[other]
+
+
+def _padded(targets: Targets, rows: np.ndarray, time: int) -> np.ndarray:
+    """The targets of `rows`; where a step has none, NaN, or -1 for ids."""
+    if isinstance(targets, np.ndarray):
+        return targets[rows].astype(np.float32)
+    first = targets[0]
+    ids = first.dtype.kind in "iu"
+    shape = (len(rows), time, *first.shape[1:])
+    y = np.full(shape, -1, np.int32) if ids else np.full(shape, np.nan, np.float32)
+    for place, row in zip(y, rows, strict=True):
+        place[: len(targets[row])] = targets[row]
+    return y

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from kseq.errors import DataError
 from kseq.registry import suggest
@@ -17,20 +18,29 @@ class RemoteFile:
 
     Args:
         path: Its place in the data home, such as `etth1/ETTh1.csv.gz`.
-        url: Where it comes from, at a fixed commit.
-        sha256: The digest of what the URL gives.
-        bytes: The size of what the URL gives.
+        url: Where it comes from, at a fixed commit; of a file that is put together the folder.
+        sha256: The digest of what the URL gives, or of what was put together.
+        bytes: The size of the same.
+        made: How it is put together, a name of `kseq.data.assemble`; None where it comes as it is.
+        pieces: The files that it is put together from.
     """
 
     path: str
     url: str
     sha256: str
     bytes: int
+    made: str | None = None
+    pieces: tuple[RemoteFile, ...] = ()
 
     @property
     def packed(self) -> bool:
-        """Whether kseq compresses what the URL gives."""
+        """Whether kseq compresses the content."""
         return self.path.endswith(".gz") and not self.url.endswith(".gz")
+
+    @property
+    def sources(self) -> tuple[RemoteFile, ...]:
+        """What is downloaded for it: its pieces, or itself."""
+        return self.pieces or (self,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +68,7 @@ class PublicSet:
     @property
     def bytes(self) -> int:
         """The size of the whole download."""
-        return sum(file.bytes for file in self.files)
+        return sum(source.bytes for file in self.files for source in file.sources)
 
 
 @cache
@@ -73,19 +83,23 @@ def catalogue() -> dict[str, PublicSet]:
     return {
         name: PublicSet(
             name=name,
-            files=tuple(
-                RemoteFile(
-                    path=f"{name}/{file['path']}",
-                    url=entry["base"] + file["from"],
-                    sha256=file["sha256"],
-                    bytes=file["bytes"],
-                )
-                for file in entry["files"]
-            ),
+            files=tuple(_file(name, entry["base"], file) for file in entry["files"]),
             **{key: entry[key] for key in ("title", "task", "licence", "citation", "source")},
         )
         for name, entry in table.items()
     }
+
+
+def _file(folder: str, base: str, values: dict[str, Any]) -> RemoteFile:
+    url = base + values["from"]
+    return RemoteFile(
+        path=f"{folder}/{values.get('path', values['from'])}",
+        url=url,
+        sha256=values["sha256"],
+        bytes=values["bytes"],
+        made=values.get("made"),
+        pieces=tuple(_file(folder, url, piece) for piece in values.get("pieces", ())),
+    )
 
 
 def find(name: str) -> PublicSet:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 Series: TypeAlias = dict[str, NDArray[np.float64]]
 Sequences: TypeAlias = NDArray[np.float64] | list[NDArray[np.float64]]
+Texts: TypeAlias = list[str] | list[list[str]]
+Tags: TypeAlias = list[list[str]]
+TagsAndLabel: TypeAlias = list[tuple[list[str], str]]
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,11 @@ class Part:
         X: Sequences: a float64 array `(batch, time, features)` where all lengths in the data set
             are equal, else a list of arrays `(time, features)`. Series, for forecasting: a dict of
             column name to float64 array `(time,)`, or a list of such dicts where the file has an
-            id column. NaN is a missing value.
-        y: Targets of sequences: an array `(batch,)` of text or numbers, `(batch, targets)`, or,
-            with a target at every step, a list of arrays `(time,)` or `(time, targets)`. None for
-            series.
+            id column. NaN is a missing value. Text: a list of texts, or of lists of tokens.
+        y: Targets of sequences and texts: an array `(batch,)` of text or numbers,
+            `(batch, targets)`, or, with a target at every step, a list of arrays `(time,)` or
+            `(time, targets)`. Of tokens also a list of lists of tags, one a token, or of pairs:
+            such a list and the label of the whole. None where there are none, as in series.
         index: The time stamps of a series as text, or a list of such lists, one a series.
         ids: The names of the sequences or series, where the file gives them.
 
@@ -32,10 +36,11 @@ class Part:
         >>> part = Part(X=np.zeros((4, 10, 2)), y=np.array(["a", "b", "a", "b"]))
         >>> len(part.X), part.index is None
         (4, True)
+        >>> part = Part(X=[["in", "Rome"]], y=[["O", "B-place"]])
     """
 
-    X: Sequences | Series | list[Series]
-    y: Array | list[Array] | None = None
+    X: Sequences | Series | list[Series] | Texts
+    y: Array | list[Array] | Tags | TagsAndLabel | None = None
     index: list[str] | list[list[str]] | None = None
     ids: list[str] | None = None
 
@@ -48,7 +53,7 @@ class Dataset:
         train: What is learned from.
         valid: What training is watched on, where the data says so.
         test: What the score is taken on.
-        columns: The names of the features, in the order of the last axis of X.
+        columns: The names of the features, in the order of the last axis of X; none for text.
         files: The sha256 of every file read, by its name as it was asked for.
     """
 

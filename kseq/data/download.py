@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import os
 import secrets
 import zlib
@@ -26,6 +27,7 @@ from urllib.request import (
     UnknownHandler,
 )
 
+from kseq.data.assemble import assemble
 from kseq.data.catalogue import PublicSet, RemoteFile, find
 from kseq.data.home import data_home
 from kseq.errors import DataError
@@ -66,7 +68,7 @@ def get(
     targets = [_target(folder, file) for file in entry.files]
     for file, target in zip(entry.files, targets, strict=True):
         if not is_whole(file, target):
-            _store(file, target, _url(file, base), progress, timeout)
+            _store(file, target, base, progress, timeout)
     _write_terms(entry, folder)
     return targets
 
@@ -102,7 +104,7 @@ def _url(file: RemoteFile, mirror: str | None) -> str:
 
 
 def _store(
-    file: RemoteFile, target: Path, url: str, progress: Progress | None, timeout: float
+    file: RemoteFile, target: Path, mirror: str | None, progress: Progress | None, timeout: float
 ) -> None:
     # Beside the target, so that the last step is a rename within one file system.
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
@@ -112,9 +114,9 @@ def _store(
             if file.packed:
                 # No name and no time in the header: the same bytes on every machine.
                 with gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) as packed:
-                    _receive(file, url, packed, progress, timeout)
+                    _fill(file, packed, mirror, progress, timeout)
             else:
-                _receive(file, url, out, progress, timeout)
+                _fill(file, out, mirror, progress, timeout)
         os.replace(partial, target)
     except OSError as error:
         raise DataError(
@@ -124,6 +126,32 @@ def _store(
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _fill(
+    file: RemoteFile,
+    out: BinaryIO | gzip.GzipFile,
+    mirror: str | None,
+    progress: Progress | None,
+    timeout: float,
+) -> None:
+    """Writes a file's content, as it comes or put together."""
+    if file.made is None:
+        _receive(file, _url(file, mirror), out, progress, timeout)
+        return
+    pieces = {}
+    for piece in file.pieces:
+        content = io.BytesIO()
+        _receive(piece, _url(piece, mirror), content, progress, timeout)
+        pieces[piece.path] = content.getvalue()
+    made = assemble(file.made, pieces)
+    if (found := hashlib.sha256(made).hexdigest()) != file.sha256:
+        raise DataError(
+            f"{file.path}: put together it is not what the catalogue describes; nothing was kept\n"
+            f"  sha256 expected {file.sha256}\n"
+            f"  sha256 found {found}"
+        )
+    out.write(made)
 
 
 def _receive(
@@ -223,8 +251,13 @@ def _write_terms(entry: PublicSet, home: Path) -> None:
         f"Source: {entry.source}",
         "",
         "Files, with the sha256 of what each URL gives:",
-        *(f"  {file.path}\n    {file.url}\n    {file.sha256}" for file in entry.files),
-        "Changes: renamed, and packed by gzip where the name says so.",
+        *(
+            f"  {file.path}\n    {source.url}\n    {source.sha256}"
+            for file in entry.files
+            for source in file.sources
+        ),
+        "Changes: renamed, put together where there are several, packed by gzip where the name "
+        "says so.",
     ]
     try:
         note.write_text("\n".join(lines) + "\n", encoding="utf-8")

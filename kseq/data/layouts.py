@@ -25,6 +25,7 @@ class Asked:
     per_step: bool
     id: str | list[str] | None
     time: str | None
+    text: str | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -47,6 +48,8 @@ class Asked:
             mistakes.append("data.id: missing; name the column that tells the sequences apart")
         if self.per_step and not self.targets:
             mistakes.append("data.target: missing; data.per_step asks for a target at every step")
+        if layout == "text" and self.text is None:
+            mistakes.append("data.text: missing; name the column of the texts")
         if self.columns is not None and not self.columns:
             mistakes.append("data.columns: expected at least one column, got none")
         taken: dict[str, str] = {}
@@ -55,6 +58,7 @@ class Asked:
             ("target", self.targets),
             ("id", self.ids),
             ("time", [self.time] if self.time else []),
+            ("text", [self.text] if self.text else []),
         ):
             for name in names:
                 if name in taken:
@@ -157,6 +161,38 @@ def read_wide(tables: dict[str, Table], asked: Asked) -> tuple[dict[str, Part], 
         ids = _names(table, asked.ids) if asked.ids else None
         parts[role] = Part(X=X, y=y, ids=ids)
     return parts, ("value",)
+
+
+def read_texts(
+    tables: dict[str, Table], asked: Asked, *, distinct: bool
+) -> tuple[dict[str, Part], list[str]]:
+    """Texts by part, and what a split by hash is made on: target and text of each row.
+
+    Args:
+        tables: The tables by part.
+        asked: The columns.
+        distinct: Whether a row whose text and targets have stood above is left out.
+    """
+    assert asked.text is not None
+    kind = _kind(tables, asked)
+    parts, keys = {}, []
+    for role, table in tables.items():
+        texts = table.text(asked.text, "text")
+        targets = [table.filled(name, "target") for name in asked.targets]
+        cells = list(zip(*targets, texts, strict=True))
+        rows = list(range(len(table)))
+        if distinct:
+            first = {pair: row for row, pair in reversed(list(enumerate(cells)))}
+            rows = sorted(first.values())
+        y = _targets(table, asked, kind)[rows] if targets else None
+        ids = _names(table, asked.ids) if asked.ids else None
+        parts[role] = Part(
+            X=[texts[row] for row in rows],
+            y=y,
+            ids=None if ids is None else [ids[row] for row in rows],
+        )
+        keys = ["".join(cells[row]) for row in rows]
+    return parts, keys
 
 
 def _groups(table: Table, ids: list[str]) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Sequences:
 
     values: np.ndarray | list[np.ndarray]
     lengths: np.ndarray
+
+    # Inputs whose axes behind time are the same in all batches.
+    fixed_axes: ClassVar[frozenset[str]] = frozenset({"x"})
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -45,11 +48,22 @@ class Sequences:
             return Sequences(self.values[rows], self.lengths[rows])
         return Sequences([self.values[row] for row in rows], self.lengths[rows])
 
-    def padded(self, rows: np.ndarray, extra: int = 0) -> np.ndarray:
-        """`rows` as one float32 array, with zeros after each end and `extra` steps more."""
-        if isinstance(self.values, np.ndarray) and not extra:
+    def inputs(
+        self, rows: np.ndarray, *, rng: np.random.Generator | None = None
+    ) -> dict[str, np.ndarray]:
+        """The inputs of a model: `x`, `(batch, time, features)`, and `lengths`.
+
+        Args:
+            rows: Which sequences.
+            rng: Not used: numbers are shown in training as they are.
+        """
+        return {"x": self.padded(rows), "lengths": self.lengths[rows].astype(np.int32)}
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` as one float32 array, with zeros after each end."""
+        if isinstance(self.values, np.ndarray):
             return self.values[rows].astype(np.float32)
-        time = int(self.lengths[rows].max()) + extra
+        time = int(self.lengths[rows].max())
         batch = np.zeros((len(rows), time, self.features), np.float32)
         for place, row in zip(batch, rows, strict=True):
             place[: self.lengths[row]] = self.values[row]

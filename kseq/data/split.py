@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
 
 from kseq.data.dataset import Dataset, Part
 from kseq.errors import DataError, RecipeError
@@ -16,6 +18,22 @@ from kseq.errors import DataError, RecipeError
 Split = Annotated[list[int] | list[float], Field(min_length=2, max_length=3)]
 
 _NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "valid", "test")}
+_TENTHS = [8, 1, 1]
+
+
+class HashSplit(TypedDict):
+    """A split that is decided for each text by itself, whatever else is in the file.
+
+    `by` is `hash`; `shares` are the whole-number shares of [train, test] or [train, valid, test],
+    by default [8, 1, 1]. See `hashed`.
+    """
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+
+    by: Literal["hash"]
+    shares: NotRequired[
+        Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=2, max_length=3)]
+    ]
 
 
 def roles(
@@ -24,7 +42,7 @@ def roles(
     train: str | None,
     valid: str | None,
     test: str | None,
-    split: Sequence[float] | None,
+    split: Sequence[float] | HashSplit | None,
     shuffle: int | None,
 ) -> dict[str, str]:
     """The files to read by what they are for: `path` alone, or `train` with `valid` and `test`.
@@ -45,6 +63,8 @@ def roles(
         mistakes.append("data.split: divides one file; give data.path in place of data.train")
     if shuffle is not None and split is None:
         mistakes.append("data.shuffle: shuffles before a split; give data.split too")
+    if shuffle is not None and isinstance(split, dict):
+        mistakes.append("data.shuffle: a split by hash does not depend on the order")
     if mistakes:
         raise RecipeError(mistakes)
     if path is not None:
@@ -99,26 +119,68 @@ def slices(count: int, split: Sequence[float] | None, what: str) -> dict[str, sl
     return parts
 
 
+def hashed(keys: Sequence[str], shares: Sequence[int], what: str) -> dict[str, np.ndarray]:
+    """The rows of each part by the MD5 of their keys, read as one large number.
+
+    The number modulo the sum of the shares is a bucket. The test takes the first buckets,
+    validation the next, training the rest: with [8, 1, 1] bucket 0 is the test, 1 validation. Equal
+    keys fall into one part, and a row keeps its part when others are added.
+
+    Args:
+        keys: What tells the rows apart, as text.
+        shares: Whole numbers for [train, test] or [train, valid, test].
+        what: What is split, for messages: "names.tsv: texts".
+
+    Raises:
+        DataError: If no row falls into a part.
+
+    Example:
+        >>> hashed(["a", "b", "e"], [1, 1], "x.csv: texts")
+        {'train': array([0, 1]), 'test': array([2])}
+    """
+    # A split needs no secrecy: MD5 is as good as any, and at hand in every language.
+    numbers = [
+        int(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest(), 16) % sum(shares)
+        for key in keys
+    ]
+    names = _NAMES[len(shares)]
+    edges = [0, *(int(edge) for edge in np.cumsum(shares[::-1]))]
+    parts = {}
+    for place, name in enumerate(reversed(names)):
+        chosen = [edges[place] <= number < edges[place + 1] for number in numbers]
+        parts[name] = np.flatnonzero(chosen)
+        if not len(parts[name]):
+            raise DataError(
+                f"{what}: data.split.shares {list(shares)} of {len(keys)} leaves none for {name}"
+            )
+    return {name: parts[name] for name in names}
+
+
 def finish(
     parts: dict[str, Part],
     *,
-    split: Sequence[float] | None,
+    split: Sequence[float] | HashSplit | None,
     shuffle: int | None,
     columns: tuple[str, ...],
     files: dict[str, str],
     what: str,
+    keys: Sequence[str] = (),
 ) -> Dataset:
-    """A data set of sequences from the parts that were read.
+    """A data set of sequences or texts from the parts that were read.
 
     Args:
         parts: One part under `path`, to be split, or parts under `train`, `valid` and `test`.
-        split: See `slices`.
+        split: See `slices` and `hashed`.
         shuffle: The seed of a shuffle before splitting, or None to keep the order.
         columns: The names of the features.
         files: The digests of the files.
         what: What is split, for messages.
+        keys: What a split by hash is made on, by row.
     """
-    if "path" in parts:
+    if isinstance(split, dict):
+        found = hashed(keys, split.get("shares", _TENTHS), what)
+        parts = {name: _take(parts["path"], rows) for name, rows in found.items()}
+    elif "path" in parts:
         whole = parts["path"]
         count = len(whole.X)
         order = np.arange(count)
@@ -147,10 +209,14 @@ def _take(part: Part, rows: np.ndarray) -> Part:
 
 
 def _same_form(parts: dict[str, Part]) -> dict[str, Part]:
-    """Arrays where all sequences of all parts have one length, else lists of arrays.
+    """Arrays where all sequences of all parts have one length, else lists; text stays a list.
 
     A model is built for one form: parts that differed in it could not be scored.
     """
+    if any(
+        isinstance(part.X, list) and isinstance(part.X[0], (str, list)) for part in parts.values()
+    ):
+        return parts
     lengths = {len(sequence) for part in parts.values() for sequence in part.X}
     if len(lengths) == 1:
         return {

@@ -26,6 +26,9 @@ class Table:
         delimiter: What stands between two cells; None takes the comma, semicolon or tab that
             divides the header into the most cells.
         missing: What stands for a missing value; an empty cell always does.
+        header: The names of the columns, where the first line is a row already.
+        quotes: Whether quotation marks around a cell are taken off; else they are text.
+        verbatim: The column whose cells keep the blanks around them.
 
     Raises:
         DataError: If the header or a row does not hold; the message names the line.
@@ -43,15 +46,21 @@ class Table:
         *,
         delimiter: str | None = None,
         missing: Sequence[str] | None = None,
+        header: Sequence[str] | None = None,
+        quotes: bool = True,
+        verbatim: str | None = None,
     ) -> None:
         self.name = name
         self.missing = frozenset(MISSING if missing is None else missing) | {""}
-        self.header: list[str] = []
+        self.header: list[str] = list(header or ())
         self.rows: list[list[str]] = []
         self.lines: list[int] = []
         self._numbers: dict[str, NDArray[np.float64]] = {}
-        self._read(text, delimiter or _sniff(text))
-        self._check_header()
+        self._named = "data.header" if header else "the header"
+        self._verbatim = verbatim
+        self._read(text, delimiter or _sniff(text), quotes)
+        if not header:
+            self._check_header()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -157,16 +166,23 @@ class Table:
             raise DataError(f"{self.name}: no column of numbers among: {', '.join(self.header)}")
         return found
 
-    def _read(self, text: str, delimiter: str) -> None:
+    def _read(self, text: str, delimiter: str, quotes: bool) -> None:
         # newline="" leaves line ends in quoted cells as they are; a lone CR ends a line too.
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+            strict=True,
+        )
         line = 1
         try:
             for cells in reader:
-                self._add([cell.strip() for cell in cells], line)
+                self._add(cells, line)
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise DataError(f"{self.name}, line {line}: {error}") from error
+            # An open quotation mark takes in all that follows, up to the largest cell allowed.
+            hint = "; where quotation marks are text, set data.quotes to false" if quotes else ""
+            raise DataError(f"{self.name}, line {line}: {error}{hint}") from error
         # In a table of one column an empty line is a missing value, but not after the last row.
         while self.rows and self.rows[-1] == [""]:
             del self.rows[-1], self.lines[-1]
@@ -175,7 +191,7 @@ class Table:
 
     def _add(self, cells: list[str], line: int) -> None:
         if not self.header:
-            self.header = cells
+            self.header = [cell.strip() for cell in cells]
             return
         if not cells:
             if len(self.header) > 1:
@@ -183,10 +199,11 @@ class Table:
             cells = [""]
         if len(cells) != len(self.header):
             raise DataError(
-                f"{self.name}, line {line}: expected {len(self.header)} cells as in the header, "
+                f"{self.name}, line {line}: expected {len(self.header)} cells as in {self._named}, "
                 f"got {len(cells)}"
             )
-        self.rows.append(cells)
+        named = zip(self.header, cells, strict=True)
+        self.rows.append([cell if n == self._verbatim else cell.strip() for n, cell in named])
         self.lines.append(line)
 
     def _check_header(self) -> None:

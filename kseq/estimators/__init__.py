@@ -4,5 +4,13 @@ from kseq.estimators.classifier import SequenceClassifier
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe, load
 from kseq.estimators.regressor import SequenceRegressor
+from kseq.estimators.tagger import SequenceTagger
 
-__all__ = ["Forecaster", "SequenceClassifier", "SequenceRegressor", "from_recipe", "load"]
+__all__ = [
+    "Forecaster",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
+    "from_recipe",
+    "load",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,8 +125,9 @@ class Estimator(BaseEstimator, ABC):
         train: keras.utils.PyDataset,
         valid: keras.utils.PyDataset | None,
         *,
-        loss: keras.losses.Loss,
+        loss: keras.losses.Loss | dict[str, keras.losses.Loss],
         metrics: Sequence[str] = (),
+        score: Callable[[], float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
     ) -> None:
         outcome = fit(
@@ -136,6 +137,7 @@ class Estimator(BaseEstimator, ABC):
             self._training(),
             loss=loss,
             metrics=metrics,
+            score=score,
             callbacks=callbacks or (),
         )
         self.history_ = outcome.history
@@ -190,10 +192,16 @@ class Estimator(BaseEstimator, ABC):
             Path(path),
             artefact,
             self.servable_,
-            examples=self._examples(),
-            labels=self._label_names(),
-            minimum_steps=self._minimum_steps(),
+            **self._endpoints(),
         )
+
+    def _endpoints(self) -> dict[str, Any]:
+        """What the saved model's signatures are made and verified with."""
+        return {
+            "examples": self._examples(),
+            "labels": self._label_names(),
+            "minimum_steps": self._minimum_steps(),
+        }
 
     def _preprocessing(self) -> dict[str, Any]:
         """What a loaded estimator needs beside recipe and arrays, as plain values."""

@@ -13,23 +13,32 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import train_test_split
 
 from kseq.data.batches import SequenceBatches
-from kseq.data.sequences import Sequences, as_sequences
+from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
-from kseq.estimators.supervised import SupervisedEstimator, same_length, validation_pair
+from kseq.estimators.supervised import (
+    Parts,
+    SupervisedEstimator,
+    TextParameters,
+    same_length,
+    validation_pair,
+)
 from kseq.metrics.classification import evaluate_classification
 from kseq.metrics.evaluation import Evaluation
 from kseq.registry import tasks
+from kseq.serving.export import label_array
 from kseq.spec import Spec
 
 
 @tasks.register("classification")
 class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
-    """Assigns a class to each sequence.
+    """Assigns a class to each sequence, of numbers or of text.
 
     Args:
+        text: How text becomes numbers: the parameters of `TextOptions`. Text is known as
+            such when it is seen; None takes the defaults.
         standardize: Whether each feature is scaled to mean 0 and deviation 1 over the steps of the
-            training sequences. The scaling is part of the saved model.
+            training sequences, where they are numbers. The scaling is part of the saved model.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
         random_state: Seed; the same seed on the same machine gives the same weights.
@@ -63,11 +72,13 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     def __init__(
         self,
         *,
+        text: TextParameters = None,
         standardize: bool = True,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.text = text
         self.standardize = standardize
         self.model = model
         self.training = training
@@ -84,7 +95,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         """Fits the classifier anew.
 
         Args:
-            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays.
+            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; or
+                strings, or token lists.
             y: A class for each sequence: text or numbers.
             validation_data: Sequences and classes to stop early by; without them,
                 `training.validation_fraction` of X is held out.
@@ -104,29 +116,27 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
 
     def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
         recipe = self.recipe().fill()
-        sequences = as_sequences(X)
-        valid: Sequences | None
+        parts = self._training_parts(X)
+        valid: Parts | None
         valid_codes: np.ndarray | None
         labels = _labels(y, "y")
-        same_length(len(sequences), labels)
+        same_length(len(parts), labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"y: has the class {labels[0].item()!r} alone; at least 2 are needed")
         if validation_data is not None:
             valid_X, valid_y = validation_pair(validation_data)
-            valid = as_sequences(valid_X, features=sequences.features, name="validation X")
-            valid_codes = self._encode(_labels(valid_y, "validation y"))
+            valid = self._validation_parts(valid_X, parts)
+            valid_codes = self._encode_labels(_labels(valid_y, "validation y"))
             same_length(len(valid), valid_codes, "validation y")
         else:
-            sequences, codes, valid, valid_codes = _hold_out(
-                sequences, codes, recipe.training["validation_fraction"], recipe.seed
+            parts, codes, valid, valid_codes = _hold_out(
+                parts, codes, recipe.training["validation_fraction"], recipe.seed
             )
         self.class_counts_ = np.bincount(codes, minlength=len(self.classes_))
-        time = sequences.time
-        if valid is not None and valid.time != time:
-            time = None
-        spec = Spec(features=sequences.features, outputs=len(self.classes_), time=time)
+        spec = Spec(outputs=len(self.classes_), **self._learn_inputs(parts, valid))
         self._build(recipe, spec)
+        sequences = self._encode(parts)
         self._set_input_statistics(sequences)
         training = self._training()
         if training.mixup and spec.ragged:
@@ -141,7 +151,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         )
         if valid is None or valid_codes is None:
             return train, None
-        return train, SequenceBatches(valid, one_hot[valid_codes], **batch)
+        return train, SequenceBatches(self._encode(valid), one_hot[valid_codes], **batch)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities, `(n, classes)`, in the order of `classes_`."""
@@ -170,7 +180,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             self.classes_[self.class_counts_.argmax()],
         )
 
-    def _encode(self, labels: np.ndarray) -> np.ndarray:
+    def _encode_labels(self, labels: np.ndarray) -> np.ndarray:
         unseen = sorted(set(labels.tolist()) - set(self.classes_.tolist()), key=str)
         if unseen:
             raise DataError(
@@ -211,12 +221,19 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     def _label_names(self) -> np.ndarray:
         return self.classes_
 
+    def _served(self, texts: Texts) -> dict[str, np.ndarray]:
+        scores = np.stack(self._answers(self._encode(texts), ["probabilities"])["probabilities"])
+        return {"probabilities": scores, "label": label_array(self.classes_)[scores.argmax(axis=1)]}
+
 
 def _labels(y: Any, name: str) -> np.ndarray:
     """Labels as a one-dimensional array of text or numbers."""
     if y is None:
         raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
-    labels = np.asarray(y)
+    try:
+        labels = np.asarray(y)
+    except ValueError:  # rows of unequal length
+        raise DataError(f"{name}: expected one class a sequence, got a list for each") from None
     if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
         labels = np.asarray(y, dtype=object)  # numbers and None among text became text
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -247,8 +264,8 @@ def _labels(y: Any, name: str) -> np.ndarray:
 
 
 def _hold_out(
-    sequences: Sequences, codes: np.ndarray, fraction: float, seed: int
-) -> tuple[Sequences, np.ndarray, Sequences | None, np.ndarray | None]:
+    sequences: Parts, codes: np.ndarray, fraction: float, seed: int
+) -> tuple[Parts, np.ndarray, Parts | None, np.ndarray | None]:
     """Holds out a share of the sequences, the classes in proportion where they suffice."""
     count = round(fraction * len(codes))
     if count == 0 or count == len(codes):

@@ -12,11 +12,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.batches import SequenceBatches
-from kseq.data.sequences import Sequences, as_sequences
+from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError
 from kseq.estimators.base import Batches
 from kseq.estimators.supervised import (
+    Parts,
     SupervisedEstimator,
+    TextParameters,
     same_length,
     statistics,
     validation_pair,
@@ -36,6 +38,8 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
     """Predicts one or more numbers for each sequence, or for each time step.
 
     Args:
+        text: How text becomes numbers: the parameters of `TextOptions`. Text is known as
+            such when it is seen; None takes the defaults.
         per_step: Whether every time step has its own target. Then y has the form of X: `(n, time)`,
             `(n, time, targets)`, or a list of arrays; a step whose target is NaN is left out.
         standardize: Whether features and targets are scaled to mean 0 and deviation 1 over the
@@ -70,12 +74,14 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
     def __init__(
         self,
         *,
+        text: TextParameters = None,
         per_step: bool = False,
         standardize: bool = True,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.text = text
         self.per_step = per_step
         self.standardize = standardize
         self.model = model
@@ -98,7 +104,8 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         """Fits the regressor anew.
 
         Args:
-            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays.
+            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; or
+                strings, or token lists.
             y: `(n,)` or `(n, targets)`; with `per_step`, a target for every step.
             validation_data: Sequences and targets to stop early by; without them,
                 `training.validation_fraction` of X is held out.
@@ -116,13 +123,13 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
     def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
         recipe = self.recipe().fill()
         per_step = recipe.task["per_step"]
-        sequences = as_sequences(X)
-        targets, self.flat_ = _targets(y, sequences, per_step, "y")
-        valid: Sequences | None = None
+        parts = self._training_parts(X)
+        targets, self.flat_ = _targets(y, parts, per_step, "y")
+        valid: Parts | None = None
         valid_targets: Targets | None = None
         if validation_data is not None:
             valid_X, valid_y = validation_pair(validation_data)
-            valid = as_sequences(valid_X, features=sequences.features, name="validation X")
+            valid = self._validation_parts(valid_X, parts)
             valid_targets, _ = _targets(valid_y, valid, per_step, "validation y")
             if valid_targets[0].shape[-1] != targets[0].shape[-1]:
                 raise DataError(
@@ -130,17 +137,17 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
                     f"but y has {targets[0].shape[-1]}"
                 )
         else:
-            count = round(recipe.training["validation_fraction"] * len(sequences))
-            if 0 < count < len(sequences):
+            count = round(recipe.training["validation_fraction"] * len(parts))
+            if 0 < count < len(parts):
                 rows, held = train_test_split(
-                    np.arange(len(sequences)), test_size=count, random_state=recipe.seed
+                    np.arange(len(parts)), test_size=count, random_state=recipe.seed
                 )
-                valid, valid_targets = sequences.take(held), _take(targets, held)
-                sequences, targets = sequences.take(rows), _take(targets, rows)
-        time = sequences.time if valid is None or valid.time == sequences.time else None
+                valid, valid_targets = parts.take(held), _take(targets, held)
+                parts, targets = parts.take(rows), _take(targets, rows)
         outputs = targets[0].shape[-1]
-        spec = Spec(features=sequences.features, outputs=outputs, time=time, per_step=per_step)
+        spec = Spec(outputs=outputs, per_step=per_step, **self._learn_inputs(parts, valid))
         self._build(recipe, spec)
+        sequences = self._encode(parts)
         self._set_input_statistics(sequences)
         mean, deviation = statistics(_rows(targets))
         self.target_mean_ = mean
@@ -155,7 +162,9 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         )
         if valid is None or valid_targets is None:
             return train, None
-        return train, SequenceBatches(valid, _scale(valid_targets, mean, deviation), **batch)
+        return train, SequenceBatches(
+            self._encode(valid), _scale(valid_targets, mean, deviation), **batch
+        )
 
     def predict(self, X: Any) -> Any:
         """Predictions in the form that y had in `fit`.
@@ -188,8 +197,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             y: Their targets. With `per_step`, a step with a target that is NaN is left out.
         """
         predicted = self._predict(X, "prediction")
-        sequences = as_sequences(X, features=self.spec_.features)
-        truth, _ = _targets(y, sequences, self.spec_.per_step, "y")
+        truth, _ = _targets(y, self._parts(X), self.spec_.per_step, "y")
         if self.spec_.per_step:
             # A step without a target cannot be scored.
             kept = [np.isfinite(item).all(axis=-1) for item in truth]
@@ -209,6 +217,12 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             keras.Model(inputs, {"prediction": prediction}, name="servable"),
         )
 
+    def _served(self, texts: Texts) -> dict[str, np.ndarray]:
+        values = self._answers(self._encode(texts), ["prediction"])["prediction"]
+        if not self.spec_.per_step:
+            return {"prediction": np.stack(values)}
+        return {}  # what stands behind a text's end is not looked at
+
     def _preprocessing(self) -> dict[str, Any]:
         return {
             **super()._preprocessing(),
@@ -227,7 +241,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             raise ArtefactError(f"preprocessing.json: {error}") from None
 
 
-def _targets(y: Any, sequences: Sequences, per_step: bool, name: str) -> tuple[Targets, bool]:
+def _targets(y: Any, sequences: Parts, per_step: bool, name: str) -> tuple[Targets, bool]:
     """Targets with a last axis of their own, and whether they came without one."""
     if y is None:
         raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")

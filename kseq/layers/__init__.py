@@ -1,6 +1,9 @@
 """Layers for sequences, usable alone in anybody's Keras model, on every Keras backend."""
 
+from kseq.layers.block_lstm import BlockLSTM
+from kseq.layers.characters import CharacterCNN, CharacterLSTM
 from kseq.layers.convolution import MaskedConv1D
+from kseq.layers.crf import CRF
 from kseq.layers.fill import FillForward
 from kseq.layers.folding import FoldSteps
 from kseq.layers.highway import LinearHighway
@@ -10,9 +13,14 @@ from kseq.layers.pooling import SequencePooling
 from kseq.layers.scaling import Standardize
 from kseq.layers.shuffle import DimensionShuffle
 from kseq.layers.slstm import SLSTM, SLSTMCell
+from kseq.layers.tag_decoder import TagDecoder
 
 __all__ = [
+    "CRF",
     "SLSTM",
+    "BlockLSTM",
+    "CharacterCNN",
+    "CharacterLSTM",
     "DimensionShuffle",
     "FillForward",
     "FoldSteps",
@@ -23,4 +31,5 @@ __all__ = [
     "SLSTMCell",
     "SequencePooling",
     "Standardize",
+    "TagDecoder",
 ]

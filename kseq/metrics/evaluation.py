@@ -10,7 +10,21 @@ from typing import Any
 
 import numpy as np
 
-_HIGHER_IS_BETTER = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "r2"})
+_HIGHER_IS_BETTER = frozenset(
+    {
+        "accuracy",
+        "balanced_accuracy",
+        "boundary_f1",
+        "exact_match",
+        "f1",
+        "label_accuracy",
+        "macro_f1",
+        "precision",
+        "r2",
+        "recall",
+        "unknown_accuracy",
+    }
+)
 
 
 def higher_is_better(metric: str) -> bool:
@@ -36,9 +50,11 @@ class Evaluation:
         baselines: The same metrics of each baseline, by its name.
         primary: The metric that decides.
         truth: The true answers: `(items,)`, `(items, targets)`, a list of `(time,)` or
-            `(time, targets)` arrays, or `(windows, horizon, targets)`.
+            `(time, targets)` arrays, `(windows, horizon, targets)`, or of a tagging a list of lists
+            of tags, or of pairs (tags, label of the sequence).
         predicted: The model's answers, in the form of `truth`.
-        labels: The classes of a classification; the names of the targets otherwise.
+        labels: The classes of a classification; the types of a tagging's spans, or its plain tags;
+            the names of the targets otherwise.
         probabilities: `(items, classes)`, where the model gives them.
         references: The baselines' answers in the form of `truth`, where a picture needs them.
         by_step: The primary metric at each lead time of a forecast, for `model` and the baselines.

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from kseq.schema import Fraction, NonNegative, Positive
 
+_LABELLING = {"classification": "cross-entropy", "tagging": "the likelihood of the tags"}
+
 Epochs = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -36,8 +38,10 @@ class Training:
         validation_fraction: Share of the training data held out where `fit` gets no
             `validation_data`: the last rows of each series, or sequences drawn at random (for
             classes in proportion). 0 holds out nothing.
-        early_stopping: Whether training ends once the validation loss has not fallen for
-            `patience` epochs. The weights of the best epoch are kept either way.
+        early_stopping: Whether training ends once no epoch has been better on the validation data
+            for `patience` epochs. The weights of the best epoch are kept either way.
+        monitor: What the best epoch is the best in: `loss`, or `auto`, which for tagging is the
+            score (F1 of the spans, or accuracy) and else the loss.
         patience: Epochs.
         verbose: Whether to show a progress bar.
     """
@@ -55,6 +59,7 @@ class Training:
     ema: Fraction = 0.0
     validation_fraction: Fraction = 0.1
     early_stopping: bool = True
+    monitor: Literal["auto", "loss"] = "auto"
     patience: Epochs = 10
     verbose: bool = False
 
@@ -72,14 +77,16 @@ def conflicts(training: Mapping[str, Any], task: str) -> list[str]:
             "training.warmup: cannot be combined with schedule 'plateau'; choose 'constant' or "
             "'cosine', or warmup 0"
         )
-    if task == "classification" and training["loss"] != "mse":
+    if task in _LABELLING and training["loss"] != "mse":
         mistakes.append(
-            "training.loss: classification always takes cross-entropy; leave it out, "
+            f"training.loss: {task} always takes {_LABELLING[task]}; leave it out, "
             f"got {training['loss']!r}"
         )
-    mistakes += [
-        f"training.{name}: is for classification alone, got {training[name]!r}"
-        for name in ("mixup", "label_smoothing")
-        if task != "classification" and training[name]
-    ]
+    if task != "classification" and training["mixup"]:
+        mistakes.append(f"training.mixup: is for classification alone, got {training['mixup']!r}")
+    if task not in _LABELLING and training["label_smoothing"]:
+        mistakes.append(
+            "training.label_smoothing: is for classification and tagging alone, got "
+            f"{training['label_smoothing']!r}"
+        )
     return mistakes

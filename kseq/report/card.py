@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kseq.metrics.evaluation import Evaluation, counted, higher_is_better
-from kseq.report.wording import best_values, metric_name, metric_order, number
+from kseq.report.wording import (
+    TYPE_COLUMNS,
+    best_values,
+    calibration_line,
+    kind_of_tags,
+    metric_name,
+    metric_order,
+    number,
+    type_cells,
+    types_by_support,
+)
+from kseq.tags import parse, scheme_of
 
 _PARTS = (("train", "training"), ("valid", "validation"), ("test", "test"))
 _FEW_ITEMS = 200
+_MOST_TYPES = 40
+_SECTIONS = ("embedding", "text")
 
 
 def model_card(
@@ -27,9 +40,10 @@ def model_card(
         recipe: The recipe as plain values.
         evaluation: The score on test data; None where there was none.
         facts: What else is known, every key optional: `files` (name -> sha256), `sequences` and
-            `steps` (`train`, `valid`, `test` -> count), `parameters` (count), `epochs`,
-            `best_epoch` (from 1), `seconds`, `seed`, `targets` and `classes` (names), `limits`
-            (further sentences), `versions` (library -> version).
+            `steps`, `texts`, `tokens` and `spans` (`train`, `valid`, `test` -> count), `parameters`
+            (count), `epochs`, `best_epoch` (from 1), `seconds`, `seed`, `targets`, `classes` and
+            `tags` (names), `vocabulary` (stream -> count), `tokenizer` and `fitted_on` (of text),
+            `limits` (further sentences), `versions` (library -> version).
         pictures: Captions by file name, shown at the end.
         remarks: Sentences about the report itself.
 
@@ -97,7 +111,30 @@ def _score(evaluation: Evaluation | None) -> list[str]:
     if undefined:
         lines.append("\nWithout a value:\n")
         lines += [f"- {_where(place)}: {reason}" for place, reason in sorted(undefined.items())]
+    return [*lines, *_by_type(evaluation), *_calibration(evaluation)]
+
+
+def _by_type(evaluation: Evaluation) -> list[str]:
+    """The table of each type of span, or plain tag."""
+    types = types_by_support(evaluation)
+    if not types:
+        return []
+    kind = kind_of_tags(evaluation)
+    columns = [metric_name(column) for column in TYPE_COLUMNS]
+    lines = [f"\nBy {kind}:\n", _row([kind, *columns]), _row(["---", *("---:" for _ in columns)])]
+    shown = list(types.items())[:_MOST_TYPES]
+    lines += [_row([name, *type_cells(row)]) for name, row in shown]
+    if len(types) > len(shown):
+        lines.append(f"\nThe {_MOST_TYPES} commonest of {len(types)}; all are in `metrics.json`.")
     return lines
+
+
+def _calibration(evaluation: Evaluation) -> list[str]:
+    line = calibration_line(evaluation)
+    if not line:
+        return []
+    of = evaluation.notes["calibration"]["of"]
+    return [f"\nProbabilities of {of}: {line}; at 0 they are as often right as they say."]
 
 
 def _verdict(evaluation: Evaluation) -> str:
@@ -136,7 +173,7 @@ def _data(recipe: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     for part, word in _PARTS:
         said = [
             counted(facts[what][part], what.removesuffix("s"))
-            for what in ("sequences", "steps")
+            for what in ("sequences", "steps", "texts", "tokens", "spans")
             if facts.get(what, {}).get(part)
         ]
         if said:
@@ -149,10 +186,24 @@ def _model(recipe: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     model = recipe.get("model", {})
     if model.get("builder"):
         lines.append(f"- builder: `{model['builder']}`")
-    lines += [f"- {name}: {_value(v)}" for name, v in model.items() if name != "builder"]
+    text = _task(recipe).get("text")
+    given = {**{name: v for name, v in model.items() if name != "builder"}, "text": text}
+    lines += [f"- {name}: {_value(v)}" for name, v in _flat(given)]
     if facts.get("parameters") is not None:
         lines.append(f"- weights: {counted(facts['parameters'], 'number')}")
+    if facts.get("vocabulary"):
+        sizes = [f"{count:,} {stream}" for stream, count in facts["vocabulary"].items()]
+        lines.append(f"- ids: {', '.join(sizes)}, each with padding and unknown among them")
     return lines
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by their path, those of sections inside too; a section left out has none."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        elif name not in _SECTIONS or value is not None:
+            yield f"{above}{name}", value
 
 
 def _training(recipe: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
@@ -186,7 +237,8 @@ def _limits(
         lines.append("Tested on the test part named above alone, on no other data.")
         if evaluation.task == "classification" and 0 < evaluation.items < _FEW_ITEMS:
             share = number(100 / evaluation.items)
-            lines.append(f"The test is small: one sequence is {share} points of accuracy.")
+            item = "text" if facts.get("texts") else "sequence"
+            lines.append(f"The test is small: one {item} is {share} points of accuracy.")
     if facts.get("seed", recipe.get("seed")) is not None:
         lines.append("One training with one seed: how far others would differ was not measured.")
     lines += [str(limit) for limit in facts.get("limits", ())]
@@ -195,6 +247,8 @@ def _limits(
 
 def _purpose(task: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     kind = task.get("kind")
+    if kind == "tagging" and facts.get("tags"):
+        return _tagging(facts)
     if kind == "forecasting" and task.get("horizon"):
         past = f" from the last {task['window']}" if task.get("window") else ""
         what = facts.get("targets") or task.get("target")
@@ -202,13 +256,37 @@ def _purpose(task: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
         return [f"Forecasts {counted(task['horizon'], 'step')}{of}{past}."]
     if kind == "classification" and facts.get("classes"):
         classes = list(facts["classes"])
+        item = "text" if facts.get("texts") else "sequence"
         return [
             f"Answers with one of {len(classes)} labels: "
-            f"{_names(classes)}. A sequence of any other kind gets one of these labels too."
+            f"{_names(classes)}. A {item} of any other kind gets one of these labels too."
         ]
     if kind == "regression" and facts.get("targets"):
         return [f"Predicts {_names(facts['targets'])}."]
     return []
+
+
+def _tagging(facts: Mapping[str, Any]) -> list[str]:
+    """What a tagger answers with, and what it takes for a token."""
+    tags = list(facts["tags"])
+    if scheme_of(tags):
+        types = sorted({kind for _, kind in map(parse, tags) if kind})
+        lines = [f"Finds spans of {counted(len(types), 'type')}: {_names(types)}."]
+    else:
+        lines = [f"Gives each token one of {counted(len(tags), 'tag')}: {_names(tags)}."]
+    if facts.get("classes"):
+        classes = list(facts["classes"])
+        lines.append(
+            f"Gives each text one of {len(classes)} labels: {_names(classes)}. A text of any other "
+            "kind gets one of these labels too."
+        )
+    if facts.get("fitted_on") == "tokens":
+        lines.append(
+            "Learned and tested on tokens as the files divide them. Raw text is divided by the "
+            f"tokenizer `{facts.get('tokenizer')}`; where it divides otherwise, expect more "
+            "mistakes."
+        )
+    return lines
 
 
 def _pictures(pictures: Mapping[str, str], remarks: Sequence[str]) -> list[str]:

@@ -46,9 +46,10 @@ def diagram(model: keras.Model, path: Path) -> None:
         (x0, y0), (x1, y1) = centres[above], centres[below]
         axes.annotate(
             "",
-            xy=(x1, y1 - _HEIGHT / 2),
+            xy=(x1, y1 - _HEIGHT / 2 - 0.03),
             xytext=(x0, y0 + _HEIGHT / 2),
             arrowprops={"arrowstyle": "-|>", "color": canvas.MUTED, "lw": 0.9},
+            zorder=1,  # below the boxes
         )
     canvas.write(figure, path)
 
@@ -69,6 +70,7 @@ def _box(axes: Any, layer: keras.layers.Layer, centre: tuple[float, float]) -> N
             lw=0.9,
             facecolor="#e8f1fa" if count else "#f5f5f5",
             edgecolor=canvas.MUTED,
+            zorder=2,
         )
     )
     axes.text(*centre, f"{layer.name}\n", ha="center", va="center", fontsize=9, weight="bold")
@@ -83,16 +85,32 @@ def _shape(layer: keras.layers.Layer) -> tuple[int | None, ...]:
 def _rows(
     model: keras.Model,
 ) -> tuple[list[list[keras.layers.Layer]], list[tuple[str, str]]]:
-    """The layers by their distance from the input, and who feeds whom."""
-    depth: dict[str, int] = {}
+    """The layers by their distance from the output, and who feeds whom.
+
+    Each stands close above what it feeds, so that few lines run past other layers.
+    """
     edges: list[tuple[str, str]] = []
     maker: dict[int, str] = {}  # which layer made a tensor
     for layer in model.layers:  # Keras keeps them in topological order
         feeders = [maker[id(t)] for t in keras.tree.flatten(layer.input) if id(t) in maker]
-        edges += [(feeder, layer.name) for feeder in feeders]
-        depth[layer.name] = 1 + max((depth[feeder] for feeder in feeders), default=-1)
+        edges += [(feeder, layer.name) for feeder in dict.fromkeys(feeders)]
         maker.update({id(t): layer.name for t in keras.tree.flatten(layer.output)})
-    rows: list[list[keras.layers.Layer]] = [[] for _ in range(max(depth.values()) + 1)]
+    height: dict[str, int] = {}
+    for layer in reversed(model.layers):
+        fed = [height[below] for above, below in edges if above == layer.name]
+        height[layer.name] = 1 + max(fed, default=-1)
+    rows: list[list[keras.layers.Layer]] = [[] for _ in range(max(height.values()) + 1)]
     for layer in model.layers:
-        rows[depth[layer.name]].append(layer)
+        rows[-1 - height[layer.name]].append(layer)
+
+    place: dict[str, float] = {}  # from the middle of the row, in boxes
+
+    def wanted(layer: keras.layers.Layer) -> float:
+        below = [place[name] for above, name in edges if above == layer.name]
+        return sum(below) / max(len(below), 1)
+
+    for row in reversed(rows):
+        row.sort(key=wanted)
+        middle = (len(row) - 1) / 2
+        place.update({layer.name: number - middle for number, layer in enumerate(row)})
     return rows, edges

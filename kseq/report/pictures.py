@@ -26,7 +26,7 @@ _MOST_TARGETS = 3
 
 
 def learning_curve(history: Mapping[str, Sequence[float]], *, best: int | None = None) -> Figure:
-    """Loss, and the first metric, of training and validation over epochs.
+    """Loss, and the first metric or the score, of training and validation over epochs.
 
     Args:
         history: Values of each epoch by name, as Keras names them: `loss`, `val_loss`, ...
@@ -38,6 +38,8 @@ def learning_curve(history: Mapping[str, Sequence[float]], *, best: int | None =
     """
     curves = {name: np.asarray(values, dtype=np.float64) for name, values in history.items()}
     metrics = [n for n in curves if not n.startswith("val_") and n not in _NO_METRIC]
+    if "val_score" in curves:  # what the best epoch is the best in, so more than a second loss
+        metrics = ["score"]
     shown = [name for name in ("loss", *metrics[:1]) if name in curves or f"val_{name}" in curves]
     losses = curves.get("val_loss", np.array([]))
     if best is None and np.isfinite(losses).any():
@@ -48,7 +50,10 @@ def learning_curve(history: Mapping[str, Sequence[float]], *, best: int | None =
     for axes, name in zip(panels, shown, strict=False):
         _curve(axes, name, curves, best)
     if best is not None and 0 < best <= len(losses):
-        title = f"Training: validation loss {number(losses[best - 1])} at epoch {best}"
+        title = f"Training: validation loss {number(losses[best - 1])}"
+        if "val_score" in curves:
+            title += f" and score {number(curves['val_score'][best - 1])}"
+        title += f" at epoch {best}"
     else:
         title = f"Training without {'a finite validation loss' if losses.size else 'validation'}"
     key = panels[0] if shown else None
@@ -79,8 +84,12 @@ def _curve(axes: Axes, name: str, curves: Mapping[str, np.ndarray], best: int | 
     canvas.dress(axes, x="epoch", y=metric_name(name))
 
 
-def confusion(evaluation: Evaluation) -> Figure:
+def confusion(evaluation: Evaluation, *, what: str = "class") -> Figure:
     """How often each true class got each answer; rows add up to 100 %.
+
+    Args:
+        evaluation: Of a classification.
+        what: What a class is called.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -103,7 +112,7 @@ def confusion(evaluation: Evaluation) -> Figure:
     picture = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=28, pad=0.02)
     bar.outline.set_visible(False)
-    bar.set_label("share of the true class", fontsize=9, color=MUTED)
+    bar.set_label(f"share of the true {what}", fontsize=9, color=MUTED)
     bar.ax.tick_params(labelsize=8, colors=MUTED, length=0)
     bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     if count <= _MOST_COUNTS:
@@ -118,11 +127,11 @@ def confusion(evaluation: Evaluation) -> Figure:
                 fontsize=9 if count <= 12 else 7,
                 color="white" if light else canvas.TEXT,
             )
-    canvas.dress(axes, x="predicted class", y="true class", grid="")
+    canvas.dress(axes, x=f"predicted {what}", y=f"true {what}", grid="")
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     if count <= _MOST_LABELS:
-        names = [_short(label) for label in labels]
+        names = [short(label) for label in labels]
         small = 9.0 if count <= 12 else max(4.5, 8.5 - 0.06 * count)
         wide = max(map(len, names)) > (4 if count <= 12 else 1)
         axes.set_xticks(range(count), names, fontsize=small, rotation=90 if wide else 0)
@@ -208,6 +217,12 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted({int(p) for p in np.linspace(0, count - 1, min(count, most)).round()})
 
 
-def _short(label: Any, most: int = 18) -> str:
+def short(label: Any, most: int = 18) -> str:
+    """A label as a picture has room for it.
+
+    Example:
+        >>> short("organisation of employers")
+        'organisation of e…'
+    """
     text = str(label)
     return text if len(text) <= most else f"{text[: most - 1]}…"

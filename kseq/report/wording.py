@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from kseq.metrics.evaluation import Evaluation, higher_is_better
+from kseq.metrics.evaluation import Evaluation, counted, higher_is_better
 
+TYPE_COLUMNS = ("precision", "recall", "f1", "support")
 _NAMES = {
     "balanced_accuracy": "balanced accuracy",
+    "boundary_f1": "boundary F1",
+    "f1": "F1",
     "macro_f1": "macro F1",
+    "unknown_accuracy": "unknown-word accuracy",
     "log_loss": "log loss",
     "mae": "MAE",
     "mse": "MSE",
@@ -65,6 +70,30 @@ def best_values(evaluation: Evaluation) -> dict[str, float]:
     return best
 
 
+def types_by_support(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support of the types or plain tags of a tagging, commonest first.
+
+    Empty for any other task.
+    """
+    types = evaluation.notes.get("per_type", {})
+    return dict(sorted(types.items(), key=lambda item: (-item[1]["support"], item[0])))
+
+
+def type_cells(row: Mapping[str, float]) -> list[str]:
+    """What one of `types_by_support` is written as, in the order of `TYPE_COLUMNS`.
+
+    Example:
+        >>> type_cells({"precision": 1.0, "recall": 0.5, "f1": 0.66667, "support": 1200})
+        ['1.000', '0.5000', '0.6667', '1,200']
+    """
+    return [f"{row[name]:,}" if name == "support" else number(row[name]) for name in TYPE_COLUMNS]
+
+
+def kind_of_tags(evaluation: Evaluation) -> str:
+    """What the rows of `types_by_support` are: `type` of span, or plain `tag`."""
+    return "type" if "reading" in evaluation.notes else "tag"
+
+
 def score_line(evaluation: Evaluation) -> str:
     """The model's primary metric, such as `MAE 1.654`."""
     return f"{metric_name(evaluation.primary)} {number(evaluation.metrics.get(evaluation.primary))}"
@@ -77,3 +106,13 @@ def beside_line(evaluation: Evaluation) -> str:
         return "no baseline to compare with"
     value = number(evaluation.baselines[best][evaluation.primary])
     return f"best baseline, {best}: {metric_name(evaluation.primary)} {value}"
+
+
+def calibration_line(evaluation: Evaluation) -> str:
+    """How far stated probabilities are from the truth; empty where it is not known."""
+    note = evaluation.notes.get("calibration")
+    if note is None:
+        return ""
+    error = number(note["expected_calibration_error"])
+    answers = counted(note["answers"], note["of"].removesuffix("s"))
+    return f"expected calibration error {error} over {answers}"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
-from kseq.report import canvas, forecasts, pictures
+from kseq.report import canvas, forecasts, pictures, taggings
 from kseq.report.card import model_card
+from kseq.report.wording import kind_of_tags, types_by_support
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,6 +145,8 @@ def _plan(
         if isinstance(evaluation.truth, list):
             caption = "Truth and prediction over steps"
             plan.append(("series.png", caption, lambda: pictures.series(evaluation)))
+    elif evaluation.task == "tagging":
+        plan += _of_tagging(evaluation)
     elif evaluation.task == "forecasting":
         plan.append(
             (
@@ -155,4 +158,18 @@ def _plan(
         if evaluation.truth.shape[1] > 1:
             caption = "Error at each lead time"
             plan.append(("lead_time.png", caption, lambda: forecasts.lead_time(evaluation)))
+    return plan
+
+
+def _of_tagging(evaluation: Evaluation) -> list[tuple[str, str, Callable[[], Figure]]]:
+    plan: list[tuple[str, str, Callable[[], Figure]]] = []
+    kind = kind_of_tags(evaluation)
+    if types_by_support(evaluation):
+        plan.append(("types.png", f"F1 of each {kind}", lambda: taggings.by_type(evaluation)))
+    if kind == "tag":
+        caption = "True against predicted tags"
+        plan.append(("confusion.png", caption, lambda: taggings.confusion(evaluation)))
+    if "calibration" in evaluation.notes:
+        caption = "Stated probabilities against how often they are right"
+        plan.append(("reliability.png", caption, lambda: taggings.reliability(evaluation)))
     return plan

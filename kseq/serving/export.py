@@ -21,8 +21,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from kseq.errors import ArtefactError
 from kseq.serving.operations import SERVABLE
 from kseq.serving.recurrent import without_cudnn
+from kseq.serving.text_endpoints import DEFAULT, TextEndpoints
 
-DEFAULT = "serving_default"
 WITH_LENGTHS = "serve_lengths"
 LABEL = "label"
 _PROBABILITIES = "probabilities"
@@ -38,6 +38,7 @@ def export(
     *,
     labels: Sequence[Any] | np.ndarray | None = None,
     minimum_steps: int = 0,
+    text: TextEndpoints | None = None,
 ) -> None:
     """Writes `saved_model.pb` and `variables/` into a folder, and checks that a server can run it.
 
@@ -51,6 +52,7 @@ def export(
         labels: Class names in the order of the last axis of the output `probabilities`. With them
             both signatures return `label`, the name of the most probable class.
         minimum_steps: Refuse requests with fewer time steps, with a message that says so.
+        text: The signatures of a model that takes the ids of text, in place of those above.
 
     Raises:
         ArtefactError: If the model has no such inputs and outputs, or its graph would not run on
@@ -67,29 +69,41 @@ def export(
         >>> sorted(answer)
         ['label', 'probabilities']
     """
-    names = None if labels is None else label_array(labels)
-    _check(servable, names)
     archive = keras.export.ExportArchive()
     archive.track(servable)
+    if text is not None:
+        _check_model(servable)
+        archive.track(text.graph)
+        signatures = text.signatures(servable)
+    else:
+        names = None if labels is None else label_array(labels)
+        _check(servable, names)
+        signatures = _signatures(servable, _answer(servable, names, minimum_steps))
+    try:
+        with without_cudnn(servable):
+            endpoints: dict[int, Any] = {}  # two names of one function share its graph
+            for name, (inputs, answer) in signatures.items():
+                if id(answer) not in endpoints:
+                    endpoint = tf.function(answer, input_signature=[inputs], autograph=False)
+                    endpoint.get_concrete_function()
+                    endpoints[id(answer)] = endpoint
+                archive.add_endpoint(name, endpoints[id(answer)])
+            archive.write_out(os.fspath(directory), verbose=False)
+    except tf.errors.OpError as broken:
+        raise ArtefactError(f"the SavedModel cannot be written: {broken.message}") from broken
+    check_graph(directory)
+
+
+def _signatures(servable: keras.Model, answer: Callable[[Tensors], Tensors]) -> dict[str, Any]:
     inputs = {
         name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name)
         for name, tensor in servable.input.items()
     }
     without_lengths = {name: spec for name, spec in inputs.items() if name != _LENGTHS}
-    signatures = {DEFAULT: without_lengths}
+    signatures = {DEFAULT: (without_lengths, answer)}
     if _LENGTHS in inputs:
-        signatures[WITH_LENGTHS] = inputs
-    answer = _answer(servable, names, minimum_steps)
-    try:
-        with without_cudnn(servable):
-            for name, signature in signatures.items():
-                endpoint = tf.function(answer, input_signature=[signature], autograph=False)
-                endpoint.get_concrete_function()
-                archive.add_endpoint(name, endpoint)
-            archive.write_out(os.fspath(directory), verbose=False)
-    except tf.errors.OpError as broken:
-        raise ArtefactError(f"the SavedModel cannot be written: {broken.message}") from broken
-    check_graph(directory)
+        signatures[WITH_LENGTHS] = (inputs, lambda given: answer(given))
+    return signatures
 
 
 def label_array(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
@@ -114,7 +128,7 @@ def label_array(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
     return array.astype(targets.get(array.dtype.kind, array.dtype), copy=False)
 
 
-def _check(servable: keras.Model, labels: np.ndarray | None) -> None:
+def _check_model(servable: keras.Model) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ArtefactError(
             f"a SavedModel is written with the TensorFlow backend of Keras, not with "
@@ -123,6 +137,10 @@ def _check(servable: keras.Model, labels: np.ndarray | None) -> None:
     for what, found in (("inputs", servable.input), ("outputs", servable.output)):
         if not isinstance(found, dict):
             raise ArtefactError(f"expected a model whose {what} are a dict of names and tensors")
+
+
+def _check(servable: keras.Model, labels: np.ndarray | None) -> None:
+    _check_model(servable)
     if _TIMED not in servable.input:
         raise ArtefactError(f"expected an input '{_TIMED}', got {sorted(servable.input)}")
     if labels is None:

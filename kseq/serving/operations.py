@@ -56,7 +56,7 @@ _NUMBERS = """
 """
 
 _NETWORKS = """
-    AvgPool AvgPool3D BiasAdd Conv2D Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D
+    AvgPool AvgPool3D BiasAdd BlockLSTMV2 Conv2D Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D
     Conv3DBackpropInputV2 DepthwiseConv2dNative Dilation2D Elu FusedBatchNormV3 InTopKV2 LRN
     LeakyRelu LogSoftmax MaxPool MaxPool3D MaxPoolV2 Relu Relu6 Selu Sigmoid Softmax Softplus
     Softsign

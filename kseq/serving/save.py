@@ -12,9 +12,10 @@ import numpy as np
 
 from kseq.errors import ArtefactError
 from kseq.serving.artefact import Artefact, write
-from kseq.serving.export import DEFAULT, LABEL, WITH_LENGTHS, export, label_array
+from kseq.serving.export import LABEL, WITH_LENGTHS, export, label_array
 from kseq.serving.publish import publish
 from kseq.serving.recurrent import without_cudnn
+from kseq.serving.text_endpoints import DEFAULT, TextEndpoints
 from kseq.serving.verify import Case, verify
 from kseq.serving.warmup import write_warmup
 
@@ -26,9 +27,11 @@ def save(
     artefact: Artefact,
     servable: keras.Model,
     *,
-    examples: Sequence[Mapping[str, np.ndarray]],
+    examples: Sequence[Mapping[str, np.ndarray]] = (),
     labels: Sequence[Any] | np.ndarray | None = None,
     minimum_steps: int = 0,
+    text: TextEndpoints | None = None,
+    cases: Sequence[Case] = (),
 ) -> Path:
     """Publishes a model as the next version below `base`.
 
@@ -43,6 +46,8 @@ def save(
             `lengths` is given both signatures are tried.
         labels: Class names, see `kseq.serving.export`.
         minimum_steps: The fewest time steps of a request.
+        text: The signatures of a model that takes text.
+        cases: For text, the requests to verify and to warm up with, and their answers.
 
     Returns:
         The folder of the new version.
@@ -51,10 +56,11 @@ def save(
         ArtefactError: If it cannot be written, or a served answer differs. Nothing is published
             then.
     """
-    cases = _cases(servable, examples, None if labels is None else label_array(labels))
+    if text is None:
+        cases = _cases(servable, examples, None if labels is None else label_array(labels))
 
     def fill(folder: Path) -> None:
-        export(servable, folder, labels=labels, minimum_steps=minimum_steps)
+        export(servable, folder, labels=labels, minimum_steps=minimum_steps, text=text)
         warm = write_warmup(folder, [(case.signature, case.inputs) for case in cases])
         write(artefact, folder, notes={"warmup": warm})
         verify(folder, cases, TOLERANCE)

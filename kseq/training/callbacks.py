@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -52,31 +53,41 @@ class FiniteGuard(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss, and knows when to stop.
+    """Keeps the weights of the best epoch on the validation data, and knows when to stop.
 
     The weights are taken at the end of the validation, not of the epoch: with a moving average of
     the weights, that is when the average stands in the model.
 
     Args:
-        patience: Epochs without a lower loss after which training ends; None never ends it.
+        patience: Epochs without a better one after which training ends; None never ends it.
+        score: Scores the model as it stands, the higher the better, and of equal scores the one
+            with the lower loss; None takes the validation loss alone.
     """
 
-    def __init__(self, patience: int | None) -> None:
+    def __init__(self, patience: int | None, score: Callable[[], float] | None = None) -> None:
         super().__init__()
         self.patience = patience
-        self.loss = math.inf
+        self.score = score
+        self.best = (-math.inf, -math.inf)  # score and negative loss
         self.epoch = 0  # counted from 1
         self.weights: Weights | None = None
+        self._value = self.best
         self._candidate: Weights | None = None
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        if (logs or {}).get("loss", math.inf) < self.loss:
+        loss = float((logs or {}).get("loss", math.inf))
+        if not math.isfinite(loss):
+            self._value = (-math.inf, -math.inf)
+            return
+        self._value = (self.score() if self.score else 0.0, -loss)
+        if self._value > self.best:
             self._candidate = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {}).get("val_loss", math.nan)
-        if loss < self.loss and self._candidate is not None:
-            self.loss, self.epoch, self.weights = loss, epoch + 1, self._candidate
+        if self.score is not None and logs is not None:
+            logs["val_score"] = self._value[0]
+        if self._candidate is not None:
+            self.best, self.epoch, self.weights = self._value, epoch + 1, self._candidate
         elif self.patience is not None and epoch + 1 - self.epoch >= self.patience:
             self.model.stop_training = True
         self._candidate = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -56,8 +56,9 @@ def fit(
     valid: keras.utils.PyDataset | None,
     config: Training,
     *,
-    loss: keras.losses.Loss,
+    loss: keras.losses.Loss | dict[str, keras.losses.Loss],
     metrics: Sequence[str] = (),
+    score: Callable[[], float] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
     """Trains a model in place.
@@ -69,6 +70,9 @@ def fit(
         config: The `training` section.
         loss: What is minimised.
         metrics: Keras metrics that are logged beside it.
+        score: Scores the model as it stands on the validation data, the higher the better; logged
+            as `val_score`, and the best epoch is the one with the best score. Without it, or with
+            `monitor` set to `loss`, it is the one with the lowest validation loss.
         callbacks: The caller's own callbacks; they come last.
 
     Raises:
@@ -89,8 +93,11 @@ def fit(
         metrics=list(metrics),
         jit_compile=False,  # XLA made the recurrent training loops slower wherever it was measured
     )
+    # Variables that are made while the training step is traced would have it traced twice.
+    model.optimizer.build(model.trainable_variables)
     guard = FiniteGuard()
-    best = BestWeights(config.patience if config.early_stopping else None)
+    patience = config.patience if config.early_stopping else None
+    best = BestWeights(patience, None if config.monitor == "loss" else score)
     progress = Progress() if config.verbose else None
     watch: list[keras.callbacks.Callback] = [guard]
     if valid is not None:
@@ -98,8 +105,8 @@ def fit(
         if config.ema:
             watch.append(keras.callbacks.SwapEMAWeights())
         if config.schedule == "plateau":
-            patience = math.ceil(config.patience / 3)
-            watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=patience))
+            wait = math.ceil(config.patience / 3)
+            watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
     watch += [progress] if progress else []
     started = time.monotonic()
     try:

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from kseq.builders import build
+from kseq.errors import RecipeError
+from kseq.layers.crf import CRF
+from kseq.losses import ChainLoss, MaskedError
 from kseq.registry import builders
 from kseq.spec import Spec
 
+TEXT = {"words": 9, "characters": 7, "prefixes": 5, "suffixes": 4, "casing": 8}
 SPECS = {
     "fixed": Spec(features=2, outputs=3, time=6),
     "ragged": Spec(features=2, outputs=3),
@@ -18,6 +22,13 @@ SPECS = {
     "horizon": Spec(features=2, outputs=1, time=6, horizon=4),
     "horizon and future": Spec(features=2, outputs=2, time=6, horizon=4, future=3),
     "ragged horizon and future": Spec(features=2, outputs=2, horizon=4, future=3),
+    "text": Spec(features=0, outputs=3, streams=TEXT, affixes=2),
+    "text per step": Spec(
+        features=0, outputs=3, streams=TEXT, affixes=2, per_step=True, tags=["B-x", "I-x", "O"]
+    ),
+    "characters, tags and classes": Spec(
+        features=0, outputs=3, streams={"characters": 7}, per_step=True, classes=2
+    ),
 }
 LENGTHS = np.array([6, 4, 1], "int32")
 
@@ -28,14 +39,40 @@ every_case = pytest.mark.parametrize(
 
 
 def built(name: str, spec: Spec) -> keras.Model:
+    """The model, or a skip: some builders are for targets a step alone, and say so."""
     keras.utils.set_random_seed(3)
-    return build({"builder": name}, spec)
+    try:
+        return build({"builder": name}, spec)
+    except RecipeError as refusal:
+        pytest.skip(str(refusal))
+
+
+@pytest.mark.parametrize("name", builders.names())
+def test_a_builder_refuses_one_kind_of_targets_at_most(name):
+    """Whatever else the data is, it takes targets a step, or targets a sequence, or both."""
+    refused = {}
+    for kind, spec in SPECS.items():
+        try:
+            build({"builder": name}, spec)
+        except RecipeError as refusal:
+            refused[kind] = str(refusal)
+    steps = {kind for kind, spec in SPECS.items() if spec.per_step}
+    assert set(refused) in (set(), steps, set(SPECS) - steps)
+    assert all("the targets are one a" in why and "choose" in why for why in refused.values())
 
 
 def batch_for(spec: Spec, time: int = 6):
     """A batch of three, as a dict of arrays."""
     random = np.random.default_rng(time)
-    batch = {"x": random.normal(size=(3, time, spec.features)).astype("float32")}
+    batch = {}
+    for name, count in spec.streams.items():
+        last = {"characters": (4,), "prefixes": (2,), "suffixes": (2,)}.get(name, ())
+        ids = random.integers(1, count, (3, time, *last)).astype("int32")
+        if name == "characters":  # tokens of one to four
+            ids[np.arange(4) > random.integers(0, 4, (3, time, 1))] = 0
+        batch[name] = ids
+    if not spec.streams:
+        batch["x"] = random.normal(size=(3, time, spec.features)).astype("float32")
     if spec.ragged:
         batch["lengths"] = np.minimum(LENGTHS, time)
     if spec.future:
@@ -43,22 +80,50 @@ def batch_for(spec: Spec, time: int = 6):
     return batch
 
 
-def answer(model: keras.Model, batch) -> np.ndarray:
-    return keras.ops.convert_to_numpy(model(batch if len(batch) > 1 else batch["x"]))
+def resized(batch, time: int):
+    """The batch cut or padded, with something behind each end that is not to be seen."""
+    changed = {**batch}
+    for name in set(batch) - {"lengths", "future"}:
+        array = batch[name]
+        more = ((0, 0), (0, max(0, time - array.shape[1])), *[(0, 0)] * (array.ndim - 2))
+        array = np.pad(array[:, :time], more)
+        array[np.arange(time)[None] >= batch["lengths"][:, None]] = 1
+        changed[name] = array
+    return changed
+
+
+def given(batch):
+    return batch if len(batch) > 1 else batch["x"]
+
+
+def answer(model: keras.Model, batch) -> dict[str, np.ndarray]:
+    """The outputs by name; `scores` where there is one alone."""
+    found = model(given(batch))
+    found = found if isinstance(found, dict) else {"scores": found}
+    return {name: keras.ops.convert_to_numpy(value) for name, value in found.items()}
+
+
+def shapes_for(spec: Spec) -> dict[str, tuple[int | None, ...]]:
+    if spec.classes:
+        return {"tags": (None, *spec.output_shape), "classes": (None, spec.classes)}
+    return {"scores": (None, *spec.output_shape)}
 
 
 @every_case
 def test_shapes_and_names(name, spec):
     model = built(name, spec)
-    assert model.output_shape == (None, *spec.output_shape)
+    shapes = shapes_for(spec)
+    assert {out.shape for out in model.outputs} == set(shapes.values())
     assert not model.compiled
     assert {i.name for i in model.inputs} == set(batch_for(spec))
     for time in (1, 6, 9):
-        out = answer(model, batch_for(spec, time))
-        expected = tuple(time if size is None else size for size in spec.output_shape)
-        assert out.shape == (3, *expected)
-        assert out.dtype == np.float32
-        assert np.isfinite(out).all()
+        found = answer(model, batch_for(spec, time))
+        assert set(found) == set(shapes)
+        for each, out in found.items():
+            expected = tuple(time if size is None else size for size in shapes[each][1:])
+            assert out.shape == (3, *expected)
+            assert out.dtype == np.float32
+            assert np.isfinite(out).all()
     twin = built(name, spec)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     paths = [v.path for v in model.weights]
@@ -71,30 +136,45 @@ def test_rows_and_padding_do_not_matter(name, spec):
     model = built(name, spec)
     batch = batch_for(spec)
     together = answer(model, batch)
+
+    def same(found, rows):
+        for each, out in found.items():
+            steps = spec.ragged and shapes_for(spec)[each][1] is None
+            for got, row in zip(out, rows, strict=True):
+                valid = LENGTHS[row] if steps else None
+                np.testing.assert_allclose(got[:valid], together[each][row][:valid], atol=1e-6)
+
     for row in range(3):
         one = {key: value[row : row + 1] for key, value in batch.items()}
-        if not spec.ragged:
-            np.testing.assert_allclose(answer(model, one)[0], together[row], atol=1e-6)
-            continue
-        valid = LENGTHS[row] if spec.per_step else None
-        cut = {**one, "x": one["x"][:, : LENGTHS[row]]}
-        padded = {**one, "x": np.pad(one["x"], ((0, 0), (0, 5), (0, 0)), constant_values=9.0)}
-        padded["x"][:, LENGTHS[row] :] = 9.0
-        for other in (one, cut, padded):
-            np.testing.assert_allclose(
-                answer(model, other)[0][:valid], together[row][:valid], atol=1e-6
-            )
+        same(answer(model, resized(one, LENGTHS[row]) if spec.ragged else one), [row])
+    for time in (6, 11) if spec.ragged else ():
+        same(answer(model, resized(batch, time)), range(3))
+
+
+def objective(model: keras.Model, spec: Spec, time: int = 6):
+    """A loss and targets for each output, none on padding; for a chain its likelihood."""
+    crf = next((layer for layer in model.layers if isinstance(layer, CRF)), None)
+    losses, targets = {}, {}
+    for each, shape in shapes_for(spec).items():
+        target = np.ones((3, *(time if size is None else size for size in shape[1:])), "float32")
+        if spec.per_step and each != "classes" and spec.ragged:
+            target[np.arange(time)[None] >= LENGTHS[:, None]] = np.nan
+        losses[each] = MaskedError("mse")
+        if crf is not None and each != "classes":
+            target = np.where(np.isnan(target[..., 0]), -1, 1).astype("int32")
+            losses[each] = ChainLoss(crf.negative_log_likelihood)
+        targets[each] = target
+    return (losses, targets) if spec.classes else (losses["scores"], targets["scores"])
 
 
 @every_case
 def test_trains_saves_and_reloads(name, spec, tmp_path):
     model = built(name, spec)
     batch = batch_for(spec)
-    target = np.ones(answer(model, batch).shape, "float32")
     before = [w.copy() for w in model.get_weights()]
-    model.compile("sgd", "mse", run_eagerly=True)
-    loss = model.train_on_batch(batch if len(batch) > 1 else batch["x"], target)
-    assert np.isfinite(loss)
+    loss, target = objective(model, spec)
+    model.compile("sgd", loss, run_eagerly=True)
+    assert np.isfinite(model.train_on_batch(given(batch), target)).all()
     after = model.get_weights()
     moved = [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
     assert any(moved)
@@ -102,23 +182,27 @@ def test_trains_saves_and_reloads(name, spec, tmp_path):
 
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    np.testing.assert_array_equal(answer(again, batch), answer(model, batch))
+    for each, out in answer(model, batch).items():
+        np.testing.assert_array_equal(answer(again, batch)[each], out)
 
 
 @pytest.mark.parametrize("name", builders.names())
-def test_padding_does_not_matter_in_training(name):
+@pytest.mark.parametrize(
+    "kind", ["ragged", "text", "ragged per step", "characters, tags and classes"]
+)
+def test_padding_does_not_matter_in_training(name, kind):
     """Not for the loss's gradient, and not for the moving statistics either."""
-    spec = SPECS["ragged"]
-    batch, target = batch_for(spec), np.ones((3, 3), "float32")
-    padded = {**batch, "x": np.pad(batch["x"], ((0, 0), (0, 4), (0, 0)), constant_values=9.0)}
+    spec = SPECS[kind]
+    batch = batch_for(spec)
     trained = []
-    for data in (batch, padded):
+    for time in (6, 10):
         model = built(name, spec)
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-        model.compile("sgd", "mse", run_eagerly=True)
-        model.train_on_batch(data, target)
+        loss, target = objective(model, spec, time)
+        model.compile("sgd", loss, run_eagerly=True)
+        model.train_on_batch(resized(batch, time), target)
         trained.append(model.get_weights())
     for one, other in zip(*trained, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -126,13 +210,15 @@ def test_padding_does_not_matter_in_training(name):
 
 @pytest.mark.parametrize("name", builders.names())
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_scores_are_float32_in_mixed_precision(name, policy):
+@pytest.mark.parametrize("kind", ["ragged per step", "horizon and future", "text per step"])
+def test_scores_are_float32_in_mixed_precision(name, policy, kind):
     keras.config.set_dtype_policy(policy)
     try:
-        for kind in ("ragged per step", "horizon and future"):
-            spec = SPECS[kind]
-            model = built(name, spec)
-            assert model.output.dtype == "float32"
-            assert answer(model, batch_for(spec)).dtype == np.float32
+        spec = SPECS[kind]
+        model = built(name, spec)
+        assert model.output.dtype == "float32"
+        (out,) = answer(model, batch_for(spec)).values()
+        assert out.dtype == np.float32
+        assert np.isfinite(out).all()
     finally:
         keras.config.set_dtype_policy("float32")

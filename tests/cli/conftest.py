@@ -81,11 +81,72 @@ LONG: dict[str, Any] = {
 }  # fmt: skip
 
 
+PEOPLE = ("Ana Müller", "Bo", "Dora")
+PLACES = ("Rome", "New York")
+TEXT_MODEL = {"units": 8, "embedding": {"width": 8}}
+SLOTS: dict[str, Any] = {
+    "name": "slots",
+    "task": {"kind": "tagging", "text": {"characters": False}},
+    "data": {"reader": "jsonl", "path": "slots.jsonl", "spans": "spans", "label": "intent",
+             "split": [24, 12]},
+    "model": {**TEXT_MODEL, "dropout": 0.1},
+    "training": {"epochs": 12, "batch_size": 8, "learning_rate": 0.03},
+}  # fmt: skip
+TAGS: dict[str, Any] = {
+    "name": "tags",
+    "task": {"kind": "tagging", "text": {"characters": False}},
+    "data": {"reader": "conll", "path": "tags.txt", "split": [24, 12]},
+    "model": TEXT_MODEL,
+    "training": TRAINING,
+}
+INTENTS: dict[str, Any] = {
+    "name": "intents",
+    "task": "classification",
+    "data": {"reader": "csv", "layout": "text", "path": "texts.csv", "text": "text",
+             "target": "intent", "id": "id", "split": [24, 12]},
+    "model": TEXT_MODEL,
+    "training": TRAINING,
+}  # fmt: skip
+SIZES: dict[str, Any] = {
+    **INTENTS,
+    "name": "sizes",
+    "task": "regression",
+    "data": {**INTENTS["data"], "target": "size"},
+}
+TEXTS = {"slots": SLOTS, "tags": TAGS, "intents": INTENTS, "sizes": SIZES}
+
+
+def write_texts(folder: Path, count: int = 36) -> None:
+    """Requests with the spans of people and places, as JSON lines, columns and a table."""
+    rows, columns, table = [], [], ["id,text,intent,size"]
+    for number in range(count):
+        who, where = PEOPLE[number % 3], PLACES[number % 2]
+        meets = number % 4 < 2
+        pieces = ["meet ", who, " in ", where] if meets else ["fly to ", where]
+        marked = {who: "person", where: "place"}
+        text, found, tags = "", [], []
+        for piece in pieces:
+            if piece in marked:
+                found.append([len(text), len(text) + len(piece), marked[piece]])
+            tags += [(token, "NAME" if piece in marked else "WORD") for token in piece.split()]
+            text += piece
+        intent = "meet" if meets else "fly"
+        rows.append(json.dumps({"text": text, "spans": found, "intent": intent}))
+        columns.append("".join(f"{token}\t{tag}\n" for token, tag in tags))
+        table.append(f"t{number},{text},{intent},{len(tags)}.5")
+    (folder / "slots.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    (folder / "tags.txt").write_text("\n".join(columns), encoding="utf-8")
+    (folder / "texts.csv").write_text("\n".join(table), encoding="utf-8")
+    for name, recipe in TEXTS.items():
+        (folder / f"{name}.json").write_text(json.dumps(recipe), encoding="utf-8")
+
+
 def fill_folder(folder: Path) -> Path:
     """A folder with data and the recipes that read them."""
     write_wide(folder / "wide.csv")
     write_series(folder / "series.csv")
     write_long(folder / "long.csv")
+    write_texts(folder)
     for name, recipe in (("wide", WIDE), ("series", SERIES), ("long", LONG)):
         (folder / f"{name}.json").write_text(json.dumps(recipe), encoding="utf-8")
     return folder
@@ -154,6 +215,30 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         os.chdir(before)
     names = {"wide": "slopes", "series": "load", "long": "long"}
     return {name: place / "models" / folder for name, folder in names.items()}
+
+
+@pytest.fixture(scope="session")
+def saved_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A model of text by its name, trained when first asked for; nothing that could be served."""
+    place = fill_folder(tmp_path_factory.mktemp("texts"))
+
+    def train(name: str) -> Path:
+        path = place / "models" / name
+        if not path.exists():
+            before = Path.cwd()
+            os.chdir(place)
+            try:
+                with pytest.MonkeyPatch.context() as patch:
+                    # What takes most of the time, and is tested with the estimators.
+                    patch.setattr("kseq.serving.save.export", lambda *_, **__: None)
+                    patch.setattr("kseq.serving.save.write_warmup", lambda *_, **__: "left out")
+                    patch.setattr("kseq.serving.save.verify", lambda *_, **__: None)
+                    assert main(["train", f"{name}.json", "--quiet", "--output", "models"]) == 0
+            finally:
+                os.chdir(before)
+        return path
+
+    return train
 
 
 @pytest.fixture

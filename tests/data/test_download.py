@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -89,6 +90,29 @@ def one_set(path: str = "tiny/x.csv.gz", url: str = "https://example.org/o/r/x.c
     )  # fmt: skip
 
 
+def in_pieces(made: bytes) -> PublicSet:
+    """A set of one file, `made` of the names in Czech.txt and Greek.txt."""
+    url = "https://example.org/o/r/"
+    pieces = [
+        RemoteFile(
+            path=f"tiny/{name}",
+            url=url + name,
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
+            bytes=len(CONTENT),
+        )
+        for name in ("Czech.txt", "Greek.txt")
+    ]
+    file = RemoteFile(
+        path="tiny/names.tsv.gz",
+        url=url,
+        sha256=hashlib.sha256(made).hexdigest(),
+        bytes=len(made),
+        made="names",
+        pieces=tuple(pieces),
+    )
+    return replace(one_set(), files=(file,))
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue of one set of one file."""
@@ -116,6 +140,28 @@ def test_a_good_file_is_checked_packed_and_stored_with_its_licence(tmp_path, tin
     note = (path.parent / "LICENCE.txt").read_text()
     assert "CC0 1.0" in note
     assert "https://example.org/o/r/x.csv" in note
+
+
+def test_a_file_in_pieces_is_put_together(tmp_path, tiny, server, monkeypatch):
+    handler, mirror = server
+    made = b"".join(
+        line + b"\t" + language + b"\n"
+        for language in (b"Czech", b"Greek")
+        for line in CONTENT.splitlines()
+    )
+    monkeypatch.setattr(download, "find", lambda name: in_pieces(made))
+    (path,) = download.get("tiny", tmp_path, mirror=mirror)
+    assert gzip.decompress(path.read_bytes()) == made
+    assert handler.asked == ["/o/r/Czech.txt", "/o/r/Greek.txt"]
+    assert "https://example.org/o/r/Greek.txt" in (path.parent / "LICENCE.txt").read_text()
+    download.get("tiny", tmp_path, mirror=mirror)
+    assert len(handler.asked) == 2
+    for behaviour, expected in (("changed", made), ("good", b"other")):
+        handler.behaviour = behaviour
+        monkeypatch.setattr(download, "find", lambda name, made=expected: in_pieces(made))
+        with pytest.raises(DataError, match=r"not (the file that|what) the catalogue describes"):
+            download.get("tiny", tmp_path / "b", mirror=mirror)
+        assert left_behind(tmp_path / "b") == []
 
 
 def test_the_stored_bytes_are_the_same_everywhere(tmp_path, tiny, server):

@@ -131,12 +131,24 @@ def test_the_number_of_features_must_be_that_of_the_fit():
 
 def test_rows_are_padded_with_zeros_to_their_longest():
     sequences = as_sequences(RAGGED)
-    padded = sequences.padded(np.array([2, 1]), extra=1)
-    assert padded.shape == (2, 3, 2)
-    np.testing.assert_array_equal(padded[1, :2], RAGGED[1])
-    assert not padded[0, 1:].any()
-    assert not padded[1, 2:].any()
-    assert as_sequences(CUBE).padded(np.array([0]), extra=2).shape == (1, 6, 2)
+    padded = sequences.padded(np.array([2, 1, 0]))
+    assert padded.shape == (3, 4, 2)
+    for given, row in zip(padded, [2, 1, 0], strict=True):
+        np.testing.assert_array_equal(given[: len(RAGGED[row])], RAGGED[row])
+        assert not given[len(RAGGED[row]) :].any()
+    assert sequences.padded(np.array([2, 1])).shape == (2, 2, 2)
+    assert as_sequences(CUBE).padded(np.array([0])).shape == (1, 4, 2)
+
+
+@pytest.mark.parametrize("given", [CUBE, RAGGED], ids=["equal", "ragged"])
+def test_inputs_are_the_padded_rows_and_their_lengths(given):
+    sequences, rows = as_sequences(given), np.array([2, 1])
+    inputs = sequences.inputs(rows, rng=np.random.default_rng(0))
+    assert set(inputs) == {"x", "lengths"}
+    np.testing.assert_array_equal(inputs["x"], sequences.padded(rows))
+    assert inputs["x"].dtype == np.float32
+    assert inputs["lengths"].dtype == np.int32
+    assert inputs["lengths"].tolist() == [len(given[2]), len(given[1])]
 
 
 @pytest.mark.parametrize("given", [CUBE, RAGGED], ids=["equal", "ragged"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kseq.data.dataset import Part
-from kseq.data.split import finish, roles, slices
+from kseq.data.split import finish, hashed, roles, slices
 from kseq.errors import DataError, RecipeError
 
 NONE = {"path": None, "train": None, "valid": None, "test": None, "split": None, "shuffle": None}
@@ -104,3 +104,22 @@ def test_parts_are_lists_where_any_two_lengths_differ():
     done = finish(parts, split=None, shuffle=None, columns=("x",), files={}, what="x")
     assert done.train.X.shape == (2, 3, 1)
     assert done.valid is None
+
+
+def test_a_split_by_hash_takes_texts_and_tokens_as_they_are():
+    whole = Part(X=["a", "b", "e"], y=np.array([1, 2, 3]), ids=["p", "q", "r"])
+    split = {"by": "hash", "shares": [1, 1]}
+    done = finish(
+        {"path": whole}, split=split, shuffle=None, columns=(), files={}, what="x", keys=whole.X
+    )
+    assert (done.train.X, done.train.y.tolist(), done.train.ids) == (["a", "b"], [1, 2], ["p", "q"])
+    assert done.test.X == ["e"]
+    with pytest.raises(DataError, match=r"x: texts: data\.split\.shares \[8, 1, 1\] of 2 leaves"):
+        hashed(["a", "b"], [8, 1, 1], "x: texts")
+
+
+def test_tokens_and_tags_are_split_in_order():
+    whole = Part(X=[["a"], ["b"], []], y=[(["O"], "x"), (["O"], "y"), ([], "z")])
+    done = finish({"path": whole}, split=[2, 1], shuffle=None, columns=(), files={}, what="x")
+    assert done.train.X == [["a"], ["b"]]
+    assert done.test.y == [([], "z")]

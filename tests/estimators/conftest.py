@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from kseq import Forecaster, SequenceClassifier, SequenceRegressor
+from kseq import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger
 from kseq.builders.heads import head
 from kseq.builders.inputs import sequence_inputs
 from kseq.estimators.base import Estimator
@@ -21,6 +21,7 @@ from kseq.schema import Count
 from kseq.spec import Spec
 
 MODEL = {"cell": "gru", "units": 4, "dropout": 0.2}
+TEXTS = ["Ana Ruiz met Bo", "we met Ana", "Bo left", "hello", "", "is Bo there ?"] * 5
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
 
 
@@ -48,6 +49,19 @@ def make_case(kind: str) -> Case:
         X = [rng.normal(size=(length, 2)) for length in rng.integers(3, 9, 30)]
         y = 50 + np.stack([[x.sum(), x[-1, 0]] for x in X])
         return Case(SequenceRegressor(**common), (X, y), (X[:7],))
+    if kind == "text classifier":
+        X = ["play it again", "stop now", "please play a song", "stop that", "", "Ünser 😀"] * 5
+        y = ["play", "stop", "play", "stop", "stop", "play"] * 5
+        small = {"embedding": {"width": 4, "character_units": 3, "character_width": 3}}
+        return Case(SequenceClassifier(**{**common, "model": {**MODEL, **small}}), (X, y), (X[:7],))
+    if kind == "tagger":
+        X = [text.split() for text in TEXTS]
+        y = [["B-name" if word.istitle() else "O" for word in words] for words in X]
+        y[0][1] = "I-name"
+        model = {"units": 4, "dropout": 0.2, "embedding": {"width": 4, "character_units": 3}}
+        text = {"casing": True, "affixes": 2}
+        estimator = SequenceTagger(**{**common, "model": model, "text": text})
+        return Case(estimator, (X, y), (X[:7],))
     columns = {name: rng.normal(size=60).cumsum() for name in ("a", "b", "known")}
     columns["b"][[5, 50, 57]] = np.nan
     roles = {"target": "a", "past_covariates": ["b"], "future_covariates": ["known"]}
@@ -55,7 +69,7 @@ def make_case(kind: str) -> Case:
     return Case(estimator, (columns,), (columns, rng.normal(size=(3, 1))))
 
 
-KINDS = ("classifier", "regressor", "forecaster")
+KINDS = ("classifier", "regressor", "forecaster", "text classifier", "tagger")
 
 
 @pytest.fixture(params=KINDS)
@@ -103,5 +117,7 @@ def answers(estimator: Estimator, asked: tuple[Any, ...]) -> np.ndarray:
     """Probabilities, numbers or forecasts as one array."""
     if estimator.task == "classification":
         return estimator.predict_proba(*asked)
+    if estimator.task == "tagging":
+        return np.concatenate(estimator.predict_proba(*asked))
     predicted = estimator.predict(*asked)
     return predicted["a"] if isinstance(predicted, dict) else np.asarray(predicted)

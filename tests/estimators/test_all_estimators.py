@@ -69,6 +69,8 @@ def test_a_parameter_that_is_none_is_refused(case):
     ],
 )
 def test_a_wrong_value_is_a_mistake_of_the_recipe_at_fit(case, params, message):
+    if not params.keys() <= case.estimator.get_params().keys():
+        pytest.skip("the estimator has no such parameter")
     case.estimator.set_params(**params)
     with pytest.raises(RecipeError, match=message):
         case.fit()
@@ -76,7 +78,8 @@ def test_a_wrong_value_is_a_mistake_of_the_recipe_at_fit(case, params, message):
 
 def test_numpy_values_are_as_good_as_plain_ones(case):
     case.estimator.set_params(
-        model={"cell": np.str_("gru"), "units": np.array([4, 4])},
+        model={"dropout": np.float64(0.1), "units": np.array([4, 4])},
+        training__schedule=np.str_("constant"),
         training__learning_rate=np.float32(0.01),
         training__epochs=np.int64(1),
         random_state=np.int32(3),
@@ -166,7 +169,9 @@ def test_a_copy_predicts_the_same_to_the_last_bit(fitted, way, tmp_path):
 def test_parameters_changed_after_the_fit_do_not_change_the_copy_s_model(fitted):
     estimator, case = fitted
     changed = copy.deepcopy(estimator)
-    changed.set_params(model__units=9, random_state=np.random.RandomState(0), standardize=False)
+    changed.set_params(model__units=9, random_state=np.random.RandomState(0))
+    if "standardize" in changed.get_params():
+        changed.set_params(standardize=False)
     copied = pickle.loads(pickle.dumps(changed))
     np.testing.assert_array_equal(answers(copied, case.asked), answers(estimator, case.asked))
     assert copied.model["units"] == 9
@@ -199,6 +204,10 @@ def test_the_same_answer_whatever_the_form_of_the_numbers(fitted):
     if estimator.task == "forecasting":
         columns = {name: values.astype(object) for name, values in case.asked[0].items()}
         other = (columns, np.asfortranarray(case.asked[1]))
+    elif estimator.task == "tagging":
+        other = ([np.array(tokens, str) for tokens in case.asked[0]],)
+    elif isinstance(case.asked[0][0], str):
+        other = (np.array(case.asked[0]),)
     else:
         other = ([np.asfortranarray(x).tolist() for x in case.asked[0]],)
     np.testing.assert_allclose(answers(estimator, other), answers(estimator, case.asked), atol=1e-6)

@@ -24,7 +24,9 @@ def scored(primary: str, mine: float, **baselines: float) -> Evaluation:
     )
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "r2"])
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "balanced_accuracy", "f1", "macro_f1", "precision", "r2"]
+)
 def test_shares_go_up(metric: str) -> None:
     assert higher_is_better(metric)
     evaluation = scored(metric, 0.6, low=0.2, high=0.7)

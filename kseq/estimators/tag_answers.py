@@ -1,0 +1,124 @@
+"""What a fitted tagger answers: tags, probabilities, spans, the n best taggings."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from kseq.data.texts import Texts, as_texts
+from kseq.errors import DataError
+from kseq.estimators.spans import TextSpan, collect_spans, served_tags
+from kseq.estimators.supervised import Encoded, SupervisedEstimator
+from kseq.inference import Forward, traced
+from kseq.layers.crf import CRF
+from kseq.tags import scheme_of
+
+
+class TagAnswers(SupervisedEstimator):
+    """The questions to a tagger.
+
+    `_crf` is the layer that its emissions are the scores of, `_emit` gives them and `_quick` the
+    best tagging of them.
+    """
+
+    whole_outputs: ClassVar[frozenset[str]] = frozenset({"label_probabilities"})
+
+    tags_: np.ndarray
+    classes_: np.ndarray | None
+    _crf: CRF
+    _emit: Forward
+    _quick: Forward
+
+    @property
+    def temperature_(self) -> float:
+        """What scores are divided by for probabilities."""
+        return float(self._crf.temperature)
+
+    def _texts(self, X: Any) -> Texts:
+        return as_texts(X, self.vocabulary_.options.tokenizer)
+
+    def predict(self, X: Any) -> list[Any]:
+        """The tags of each text; with labels a pair of tags and label for each."""
+        check_is_fitted(self)
+        return self._tagged(self._encode(self._texts(X)))
+
+    def _tagged(self, sequences: Encoded) -> list[Any]:
+        names = ["tags"] if self.classes_ is None else ["tags", "label_probabilities"]
+        answers = self._answers(sequences, names, self._quick)
+        tags = [self.tags_[ids].tolist() for ids in answers["tags"]]
+        if self.classes_ is None:
+            return tags
+        best = [int(row.argmax()) for row in answers["label_probabilities"]]
+        return list(zip(tags, self.classes_[best].tolist(), strict=True))
+
+    def predict_proba(self, X: Any) -> list[np.ndarray]:
+        """The probability of every tag at every token, `(tokens, tags)` a text, as in `tags_`."""
+        return self._predict(X, "probabilities")
+
+    def predict_label_proba(self, X: Any) -> np.ndarray:
+        """The probability of every label of each text, `(n, labels)`, as in `classes_`."""
+        check_is_fitted(self)
+        if self.classes_ is None:
+            raise DataError("the tagger was fitted to tags alone, so texts have no label")
+        return np.stack(self._predict(X, "label_probabilities"))
+
+    def predict_nbest(self, X: Any, n: int = 10) -> list[list[tuple[list[str], float]]]:
+        """The n most probable taggings of each text, with their probabilities, best first.
+
+        Args:
+            X: Texts.
+            n: How many; a short text may have fewer.
+        """
+        check_is_fitted(self)
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise DataError(f"n: expected a whole number above 0, got {n!r}")
+        sequences = self._encode(self._texts(X))
+        found: list[list[tuple[list[str], float]]] = [[] for _ in range(len(sequences))]
+        decode = traced(
+            lambda emissions, mask: self._crf.decode_nbest(emissions, mask, n=int(n)),
+            [(None, None, len(self.tags_)), (None, None)],
+            ["float32", "bool"],
+        )
+        for rows in self._chunks(sequences.lengths):
+            inputs = sequences.inputs(rows)
+            emissions = self._emit(inputs)["emissions"]
+            mask = np.arange(emissions.shape[1]) < inputs["lengths"][:, None]
+            best = decode(emissions, mask)
+            tags, scores = (keras.ops.convert_to_numpy(each) for each in best)
+            for place, row in enumerate(rows):
+                length = sequences.lengths[row]
+                found[row] = [
+                    (self.tags_[ids[:length]].tolist(), float(np.exp(score)))
+                    for ids, score in zip(tags[place], scores[place], strict=True)
+                    if np.isfinite(score)
+                ]
+        return found
+
+    def predict_spans(self, X: Any) -> list[list[TextSpan]]:
+        """The spans in each text: text, label, start, end, probability.
+
+        Starts and ends count characters where X is strings, and tokens where it is token lists.
+
+        Raises:
+            DataError: If the tags stand for no spans.
+        """
+        check_is_fitted(self)
+        if scheme_of(self.spec_.tags) is None:
+            raise DataError("the tags stand for no spans, they are plain; use predict")
+        texts = self._texts(X)
+        names = ["tags", "starts", "ends", "span_probabilities"]
+        return collect_spans(texts, self.spec_.tags, self._answers(self._encode(texts), names))
+
+    def _decode(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
+        """The best tagging, without all that `servable_` finds beside it."""
+        emissions = outputs.pop("emissions")
+        steps = keras.ops.arange(keras.ops.shape(emissions)[1])
+        mask = steps < keras.ops.expand_dims(inputs["lengths"], 1)
+        return {**outputs, "tags": self._crf.decode(emissions, mask)}
+
+    def _served(self, texts: Texts) -> dict[str, np.ndarray]:
+        answers = self._answers(self._encode(texts), list(self.servable_.output))
+        return served_tags(texts, self.tags_, self.classes_, answers)

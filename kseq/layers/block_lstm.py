@@ -1,0 +1,197 @@
+"""The LSTM as one operation.
+
+This file imports TensorFlow by name: on a CPU, Keras runs the LSTM as a loop of some twenty small
+operations a step, forwards and backwards, while TensorFlow has the forward pass as a single one.
+The gradient is written out here: its loop does only what depends on the next step, and the weights'
+share is one product over all steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+if keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("kseq")
+class BlockLSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM`, several times as fast on a CPU with TensorFlow.
+
+    Arguments, weights and results are those of `keras.layers.LSTM`. The fast path is taken for
+    float32 on a machine without a GPU, with the standard activations, and without recurrent
+    dropout, initial states or returned states; everything else is left to Keras.
+
+    Masks have to be right-padded, as everywhere in kseq: the valid steps come first.
+
+    Args:
+        units: The size of the state.
+        **options: The other arguments of `keras.layers.LSTM`.
+
+    Example:
+        >>> layer = BlockLSTM(8, return_sequences=True)
+        >>> layer(keras.ops.ones((2, 5, 3))).shape  # (batch, time, units)
+        TensorShape([2, 5, 8])
+
+    Reference:
+        Hochreiter and Schmidhuber (1997), Long short-term memory.
+    """
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(units, **options)
+        if self.slow_because is None:
+            self.supports_jit = False  # XLA does not know the operation
+
+    @property
+    def slow_because(self) -> str | None:
+        """Why the plain path of Keras is taken; None on the fast path."""
+        checks = {
+            "the backend is not TensorFlow": keras.config.backend() != "tensorflow",
+            "of recurrent_dropout": bool(self.recurrent_dropout),
+            "of dropout inside the layer": bool(self.dropout),
+            "it returns states": self.return_state or self.stateful,
+            "it is unrolled": self.unroll,
+            "of its activations": (
+                self.activation != keras.activations.tanh
+                or self.recurrent_activation != keras.activations.sigmoid
+            ),
+            "it has no bias": not self.use_bias,
+            f"it computes in {self.compute_dtype}": self.compute_dtype != "float32",
+        }
+        return next((reason for reason, holds in checks.items() if holds), None) or (
+            "there is a GPU, where Keras calls cuDNN"
+            if tf.config.list_logical_devices("GPU")
+            else None
+        )
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Runs the layer.
+
+        Args:
+            sequences: `(batch, time, features)`.
+            initial_state: Two tensors `(batch, units)`; zeros if None.
+            mask: `(batch, time)`, the valid steps first; None if all are valid.
+            training: Passed on to Keras.
+
+        Returns:
+            `(batch, time, units)` with `return_sequences`, else the last valid step's
+            `(batch, units)`.
+        """
+        if initial_state is not None or self.slow_because is not None:
+            return super().call(sequences, initial_state, mask, training)
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        time = tf.shape(sequences)[1]
+        lengths = None
+        if mask is not None:
+            lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        if self.go_backwards:
+            # Each sequence by itself, so that the padding stays behind the valid steps.
+            sequences = _reverse(sequences, lengths)
+        weights = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
+        steps = _lstm(
+            tf.transpose(sequences, (1, 0, 2)), weights, tf.convert_to_tensor(self.cell.bias)
+        )
+        steps = tf.transpose(steps, (1, 0, 2))  # (batch, time, units)
+        if lengths is None:
+            return steps if self.return_sequences else steps[:, -1]
+        last = tf.gather(steps, tf.maximum(lengths - 1, 0), batch_dims=1)
+        last = tf.where(lengths[:, None] > 0, last, tf.zeros_like(last))
+        if not self.return_sequences:
+            return last
+        valid = tf.sequence_mask(lengths, time)[:, :, None]
+        if self.go_backwards:
+            # Keras reads the padding first, while its state is still zero.
+            steps = tf.where(valid, steps, tf.zeros_like(steps))
+            return tf.reverse(_reverse(steps, lengths), axis=[1])
+        other = tf.zeros_like(steps) if self.zero_output_for_mask else last[:, None]
+        return tf.where(valid, steps, other)
+
+
+def _reverse(sequences: Any, lengths: Any) -> Any:
+    if lengths is None:
+        return tf.reverse(sequences, axis=[1])
+    return tf.reverse_sequence(sequences, lengths, seq_axis=1)
+
+
+def _lstm(x: Any, weights: Any, bias: Any) -> Any:
+    """The outputs `(time, batch, units)` of an LSTM over `x` `(time, batch, features)`.
+
+    Args:
+        x: The sequences.
+        weights: Those of the input above those of the state, `(features + units, 4 * units)`.
+        bias: `(4 * units,)`. The gates stand in the order input, forget, cell, output.
+    """
+    time, batch = tf.unstack(tf.shape(x)[:2])
+    units = bias.shape[0] // 4
+
+    @tf.custom_gradient
+    def run(x: Any, weights: Any, bias: Any) -> Any:
+        none = tf.zeros((batch, units))
+        no_peephole = tf.zeros((units,))
+        gates = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.cast(time, tf.int64),
+            x=x,
+            cs_prev=none,
+            h_prev=none,
+            w=weights,
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=bias,
+            cell_clip=0.0,
+            use_peephole=False,
+        )
+
+        def gradient(d_output: Any) -> tuple[Any, Any, Any]:
+            before = tf.concat([none[None], gates.h[:-1]], axis=0)
+            d_gates = _gate_gradient(d_output, gates, weights[-units:], none)
+            flat = tf.reshape(d_gates, (-1, 4 * units))  # (time * batch, 4 * units)
+            seen = tf.reshape(tf.concat([x, before], axis=-1), (time * batch, -1))
+            d_weights = tf.matmul(seen, flat, transpose_a=True)
+            d_x = tf.matmul(flat, weights[:-units], transpose_b=True)
+            return tf.reshape(d_x, tf.shape(x)), d_weights, tf.reduce_sum(flat, axis=0)
+
+        return gates.h, gradient
+
+    return run(x, weights, bias)
+
+
+def _gate_gradient(d_output: Any, gates: Any, recurrent: Any, none: Any) -> Any:
+    """The gradient with respect to the gates' sums, `(time, batch, 4 * units)`."""
+    i, f, o, candidate, squashed = gates.i, gates.f, gates.o, gates.ci, gates.co
+    cell_before = tf.concat([none[None], gates.cs[:-1]], axis=0)
+    # What does not depend on the next step is computed for all steps at once.
+    cell_to_gates = tf.concat(
+        [candidate * i * (1 - i), cell_before * f * (1 - f), i * (1 - candidate * candidate)],
+        axis=-1,
+    )
+    time = tf.shape(d_output)[0]
+    width = none.shape[-1]
+
+    def rows(values: Any) -> Any:
+        return tf.TensorArray(tf.float32, time).unstack(values)
+
+    d_outputs, forget = rows(d_output), rows(f)
+    output_to_cell = rows(o * (1 - squashed * squashed))
+    output_to_gate = rows(squashed * o * (1 - o))
+    cell_to_gates = rows(cell_to_gates)
+    collected = tf.TensorArray(tf.float32, time, element_shape=(None, 4 * width))
+    transposed = tf.transpose(recurrent)
+
+    def step(t: Any, d_h: Any, d_c: Any, collected: Any) -> tuple[Any, ...]:
+        d_h = d_h + d_outputs.read(t)
+        d_c = d_c + d_h * output_to_cell.read(t)
+        d_three = tf.tile(d_c, (1, 3)) * cell_to_gates.read(t)
+        d_all = tf.concat([d_three, d_h * output_to_gate.read(t)], axis=-1)
+        d_before = tf.matmul(d_all, transposed)
+        return t - 1, d_before, d_c * forget.read(t), collected.write(t, d_all)
+
+    _, _, _, collected = tf.while_loop(
+        lambda t, *_: t >= 0, step, (time - 1, none, none, collected)
+    )
+    return collected.stack()

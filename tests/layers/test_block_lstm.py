@@ -1,0 +1,347 @@
+"""BlockLSTM is `keras.layers.LSTM`: the same outputs, gradients, weights and configuration."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kseq.layers.block_lstm import BlockLSTM
+
+BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 5
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+MASKS = {
+    "none": None,
+    "full": [6, 6, 6, 6],
+    "padded": [3, 6, 1, 5],
+    "padded everywhere": [3, 2, 1, 3],
+    "empty rows": [0, 6, 0, 2],
+    "all empty": [0, 0, 0, 0],
+}
+
+
+def mask_of(case: str, time: int = TIME) -> np.ndarray | None:
+    lengths = MASKS[case]
+    return None if lengths is None else np.arange(time)[None] < np.array(lengths)[:, None]
+
+
+def make_x(time: int = TIME) -> np.ndarray:
+    return np.random.default_rng(time).normal(size=(BATCH, time, FEATURES)).astype("float32")
+
+
+def pair(wrap=lambda layer: layer, **options):
+    """A plain LSTM and ours, with the same random weights."""
+    layers = []
+    for make in (keras.layers.LSTM, BlockLSTM):
+        layer = wrap(make(UNITS, **options))
+        layer.build((None, None, FEATURES))
+        random = np.random.default_rng(1)
+        layer.set_weights([random.normal(scale=0.7, size=w.shape) for w in layer.weights])
+        layers.append(layer)
+    return layers
+
+
+def answers(layer, x, mask) -> list[np.ndarray]:
+    """The output, and the gradients with respect to the input and all weights."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = layer(x, mask=mask)
+        pick = np.random.default_rng(2).normal(size=out.shape).astype("float32")
+        loss = tf.reduce_sum(tf.sin(out) * pick)
+    sources = [x, *(w.value for w in layer.trainable_weights)]
+    gradients = tape.gradient(loss, sources)
+    return [each.numpy() for each in (out, *gradients)]
+
+
+def assert_same(layers, x, mask) -> None:
+    plain, ours = (answers(layer, x, mask) for layer in layers)
+    assert len(plain) == len(ours)
+    for expected, got in zip(plain, ours, strict=True):
+        np.testing.assert_allclose(got, expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("case", MASKS)
+def test_outputs_and_gradients(case, go_backwards, return_sequences):
+    layers = pair(go_backwards=go_backwards, return_sequences=return_sequences)
+    assert layers[1].slow_because is None
+    assert_same(layers, make_x(), mask_of(case))
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("merge", ["concat", None])
+@pytest.mark.parametrize("case", ["none", "padded", "empty rows"])
+def test_inside_bidirectional(case, merge, return_sequences):
+    def both_ways(layer):
+        return keras.layers.Bidirectional(layer, merge_mode=merge)
+
+    layers = pair(both_ways, return_sequences=return_sequences)
+    assert isinstance(layers[1].forward_layer, BlockLSTM)
+    assert isinstance(layers[1].backward_layer, BlockLSTM)
+    if merge is None:
+        plain, ours = (each(make_x(), mask=mask_of(case)) for each in layers)
+        for expected, got in zip(plain, ours, strict=True):
+            np.testing.assert_allclose(got, expected, **TOLERANCE)
+    else:
+        assert_same(layers, make_x(), mask_of(case))
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("case", ["none", "padded", "padded everywhere", "empty rows"])
+def test_zero_output_for_mask(case, go_backwards):
+    layers = pair(return_sequences=True, zero_output_for_mask=True, go_backwards=go_backwards)
+    assert_same(layers, make_x(), mask_of(case))
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_single_step(masked, return_sequences):
+    mask = np.array([[True], [False], [True], [True]]) if masked else None
+    assert_same(pair(return_sequences=return_sequences), make_x(1), mask)
+
+
+def test_a_single_row():
+    x, mask = make_x()[:1], mask_of("padded")[:1]
+    assert_same(pair(return_sequences=True), x, mask)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"unit_forget_bias": False}, {"kernel_regularizer": "l2"}, {"seed": 3}],
+    ids=str,
+)
+def test_other_options_that_stay_fast(options):
+    layers = pair(**options)
+    assert layers[1].slow_because is None
+    assert_same(layers, make_x(), mask_of("padded"))
+
+
+def test_gradient_is_the_numerical_one():
+    """In float32, by the average of two ways through each weight."""
+    _, ours = pair(return_sequences=True)
+    x, mask = make_x(), mask_of("padded")
+    gradients = answers(ours, x, mask)[2:]
+
+    def loss() -> float:
+        out = ours(x, mask=mask).numpy().astype(float)
+        pick = np.random.default_rng(2).normal(size=out.shape).astype("float32")
+        return float((np.sin(out) * pick).sum())
+
+    for weight, gradient in zip(ours.trainable_weights, gradients, strict=True):
+        start, step = weight.numpy(), 1e-2
+        for index in list(np.ndindex(start.shape))[::17]:
+            values = []
+            for sign in (1, -1):
+                moved = start.copy()
+                moved[index] += sign * step
+                weight.assign(moved)
+                values.append(loss())
+            weight.assign(start)
+            assert gradient[index] == pytest.approx(
+                (values[0] - values[1]) / (2 * step), abs=3e-3, rel=3e-3
+            )
+
+
+def test_what_padding_holds_does_not_matter():
+    _, ours = pair(return_sequences=True)
+    mask, x = mask_of("padded"), make_x()
+    spoilt = np.where(mask[:, :, None], x, 99.0).astype("float32")
+    for expected, got in zip(answers(ours, x, mask), answers(ours, spoilt, mask), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_extreme_values_stay_finite():
+    _, ours = pair(return_sequences=True)
+    for each in answers(ours, make_x() * 1e4, None):
+        assert np.isfinite(each).all()
+
+
+# --- what is left to Keras ---
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_initial_states_are_left_to_keras(masked):
+    plain, ours = pair(return_sequences=True)
+    state = [np.full((BATCH, UNITS), value, "float32") for value in (0.3, -0.7)]
+    mask = mask_of("padded") if masked else None
+    expected = plain(make_x(), initial_state=state, mask=mask)
+    np.testing.assert_allclose(ours(make_x(), initial_state=state, mask=mask), expected, atol=1e-6)
+    assert np.abs(expected - plain(make_x(), mask=mask)).max() > 1e-3
+
+
+SLOW = {
+    "recurrent_dropout": ({"recurrent_dropout": 0.2}, "of recurrent_dropout"),
+    "dropout": ({"dropout": 0.2}, "of dropout inside the layer"),
+    "return_state": ({"return_state": True}, "it returns states"),
+    "stateful": ({"stateful": True}, "it returns states"),
+    "unroll": ({"unroll": True}, "it is unrolled"),
+    "activation": ({"activation": "relu"}, "of its activations"),
+    "gates": ({"recurrent_activation": "hard_sigmoid"}, "of its activations"),
+    "bias": ({"use_bias": False}, "it has no bias"),
+    "float64": ({"dtype": "float64"}, "it computes in float64"),
+    "float16": ({"dtype": "mixed_float16"}, "it computes in float16"),
+    "bfloat16": ({"dtype": "mixed_bfloat16"}, "it computes in bfloat16"),
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_everything_else_is_left_to_keras(case):
+    options, reason = SLOW[case]
+    results = []
+    for make in (keras.layers.LSTM, BlockLSTM):
+        layer = make(UNITS, **{"seed": 5, **options})
+        layer.build((BATCH, TIME, FEATURES))
+        random = np.random.default_rng(1)
+        layer.set_weights([random.normal(scale=0.5, size=w.shape) for w in layer.weights[:3]])
+        out = layer(make_x(), mask=mask_of("padded"), training=True)
+        results.append([keras.ops.convert_to_numpy(keras.ops.cast(out, "float32"))])
+        if options.get("return_state"):
+            results[-1] = [each.numpy() for each in out]
+    assert layer.slow_because == reason
+    assert layer.supports_jit
+    for expected, got in zip(*results, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_gpu_is_left_to_keras(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    layer = BlockLSTM(UNITS)
+    assert layer.slow_because == "there is a GPU, where Keras calls cuDNN"
+    assert layer.supports_jit == keras.layers.LSTM(UNITS).supports_jit
+
+
+# --- a layer like others ---
+
+
+def test_configuration_and_weights_are_those_of_keras():
+    options = {"return_sequences": True, "go_backwards": True, "seed": 3, "name": "memory"}
+    plain, ours = keras.layers.LSTM(UNITS, **options), BlockLSTM(UNITS, **options)
+    assert ours.get_config() == plain.get_config()
+    assert BlockLSTM.from_config(ours.get_config()).get_config() == ours.get_config()
+    revived = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(ours))
+    assert type(revived) is BlockLSTM
+    assert revived.get_config() == ours.get_config()
+    for layer in (plain, ours):
+        layer.build((None, None, FEATURES))
+    assert [w.path for w in ours.weights] == [w.path for w in plain.weights]
+    for one, other in ((plain, ours), (ours, plain)):
+        weights = [np.random.default_rng(1).normal(size=w.shape) for w in one.weights]
+        one.set_weights(weights)
+        other.set_weights(one.get_weights())
+        np.testing.assert_allclose(other(make_x()), one(make_x()), **TOLERANCE)
+
+
+def test_it_starts_as_keras_does():
+    keras.utils.set_random_seed(1)
+    plain = keras.layers.LSTM(UNITS)
+    plain.build((None, None, FEATURES))
+    keras.utils.set_random_seed(1)
+    ours = BlockLSTM(UNITS)
+    ours.build((None, None, FEATURES))
+    for one, other in zip(plain.get_weights(), ours.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def model_of(make) -> keras.Model:
+    keras.utils.set_random_seed(2)
+    x = keras.Input((None, FEATURES), name="x")
+    mask = keras.Input((None,), dtype="bool", name="mask")
+    steps = make(UNITS, return_sequences=True, name="steps")(x, mask=mask)
+    last = make(3, go_backwards=True, name="last")(steps, mask=mask)
+    return keras.Model({"x": x, "mask": mask}, {"last": last, "steps": steps})
+
+
+BATCHED = {"x": make_x(), "mask": mask_of("padded")}
+
+
+def test_it_learns_as_keras_does():
+    x, losses = np.where(mask_of("padded")[:, :, None], make_x(), 0.0), []
+    for make in (keras.layers.LSTM, BlockLSTM):
+        keras.utils.set_random_seed(2)
+        layers = [keras.Input((None, FEATURES)), keras.layers.Masking(), make(UNITS)]
+        model = keras.Sequential(layers)
+        # Ours in a graph; Keras' loop takes long to trace, and is the same eagerly.
+        eagerly = make is keras.layers.LSTM
+        model.compile(keras.optimizers.Adam(0.05), "mse", run_eagerly=eagerly)
+        fitted = model.fit(x, np.ones((BATCH, UNITS)), epochs=8, verbose=0)
+        losses.append(fitted.history["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    assert losses[1][-1] < 0.8 * losses[1][0]
+
+
+def test_a_model_that_asks_for_xla_goes_without():
+    x = keras.Input((None, FEATURES))
+    model = keras.Model(x, BlockLSTM(2)(x))
+    with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
+        model.compile("sgd", "mse", jit_compile=True)
+    assert np.isfinite(model.train_on_batch(make_x(), np.ones((BATCH, 2))))
+
+
+def test_saved_and_reloaded(tmp_path):
+    model = model_of(BlockLSTM)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(again.get_layer("steps"), BlockLSTM)
+    for name, value in again(BATCHED).items():
+        np.testing.assert_array_equal(value, model(BATCHED)[name])
+
+
+def test_exported_as_a_graph_of_any_size(tmp_path):
+    model = model_of(BlockLSTM)
+    model.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    for rows, time in ((4, 6), (1, 1), (2, 9)):
+        x = np.ones((rows, time, FEATURES), "float32")
+        mask = np.arange(time)[None] < np.arange(1, rows + 1)[:, None]
+        expected = model({"x": x, "mask": mask})
+        got = served.serve({"x": x, "mask": mask})
+        for name, value in got.items():
+            np.testing.assert_allclose(value, expected[name], atol=1e-6)
+
+
+def test_shapes_are_known_before_it_runs():
+    x = keras.Input((None, FEATURES))
+    for options, shape in (({}, (None, UNITS)), ({"return_sequences": True}, (None, None, UNITS))):
+        assert BlockLSTM(UNITS, **options)(x).shape == shape
+        assert tuple(BlockLSTM(UNITS, **options)(make_x()).shape)[-1] == UNITS
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import keras
+from kseq.layers.block_lstm import BlockLSTM
+assert keras.backend.backend() == sys.argv[2]
+case = np.load(sys.argv[1])
+layer = BlockLSTM(5, return_sequences=True)
+assert layer.slow_because == "the backend is not TensorFlow"
+layer.build((None, None, 3))
+layer.set_weights([case[f"w{n}"] for n in range(3)])
+got = layer(case["x"], mask=keras.ops.convert_to_tensor(case["mask"]))
+np.testing.assert_allclose(keras.ops.convert_to_numpy(got), case["y"], atol=1e-5)
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    _, ours = pair(return_sequences=True)
+    weights = {f"w{n}": w for n, w in enumerate(ours.get_weights())}
+    y = ours(make_x(), mask=mask_of("padded"))
+    np.savez(tmp_path / "case.npz", x=make_x(), mask=mask_of("padded"), y=y, **weights)
+    subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "case.npz"), backend],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        cwd=Path(__file__).parents[2],
+    )
