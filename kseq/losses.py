@@ -74,7 +74,7 @@ class ChainLoss(keras.losses.Loss):
     """
 
     def __init__(self, likelihood: Callable[..., Any], name: str = "chain_loss") -> None:
-        super().__init__(name=name, reduction=None)
+        super().__init__(name=name)
         self.likelihood = likelihood
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -108,7 +108,7 @@ class TagCrossEntropy(keras.losses.Loss):
     def __init__(
         self, label_smoothing: float = 0.0, name: str = "tag_cross_entropy", **kwargs: Any
     ) -> None:
-        super().__init__(**{"reduction": None, **kwargs}, name=name)
+        super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

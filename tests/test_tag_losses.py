@@ -105,6 +105,31 @@ def test_steps_without_a_tag_pull_at_nothing(name):
 
 
 @every_loss
+def test_scores_with_a_mask_of_their_own_cost_the_same(name):
+    """Keras hands a mask on from layer to layer, and multiplies what a loss gives by it."""
+    x, mask = keras.Input((None, TAGS)), keras.Input((None,), dtype="bool")
+    steps = keras.layers.Lambda(lambda given: given[0], mask=lambda given, _: given[1])
+    masked = keras.Model([x, mask], steps([x, mask]))([SCORES, TRUTH >= 0])
+    assert keras.ops.shape(masked._keras_mask) == (4, 4)
+    loss = LOSSES[name](TRUTH, masked)
+    assert loss.shape == ()
+    assert float(loss) == pytest.approx(float(LOSSES[name](TRUTH, SCORES)), rel=1e-5)
+
+
+def test_the_gradient_does_not_depend_on_a_mask():
+    moved = []
+    for layers in ([], [keras.layers.Masking()]):
+        keras.utils.set_random_seed(1)
+        dense = keras.layers.Dense(TAGS)
+        model = keras.Sequential([keras.Input((None, TAGS)), *layers, dense])
+        model.compile(keras.optimizers.SGD(1.0), TagCrossEntropy(), run_eagerly=True)
+        model.train_on_batch(np.where((TRUTH >= 0)[..., None], SCORES, 0.0), TRUTH)
+        moved.append(dense.get_weights())
+    for one, other in zip(*moved, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@every_loss
 @pytest.mark.parametrize("time", [1, 3])
 def test_a_model_learns_tags_and_classes_side_by_side(name, time):
     x = keras.Input((None, 3), name="x")

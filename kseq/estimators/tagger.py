@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts, as_texts
 from kseq.data.vocabulary import FIRST
-from kseq.errors import ArtefactError, DataError
+from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
 from kseq.estimators.baseline import WordBaseline
 from kseq.estimators.gold import Gold, read_gold, repaired, without_unseen
@@ -129,6 +129,11 @@ class SequenceTagger(TagAnswers):
         del self._validation
         smoothing = self._training().label_smoothing
         chain = self._crf
+        if chain.trainable and smoothing:
+            raise RecipeError(
+                "training.label_smoothing: is for tags that are chosen each by itself; set it to "
+                f"0, or model.decoder to softmax, got {smoothing}"
+            )
         if chain.trainable:
             loss: Any = ChainLoss(chain.negative_log_likelihood)
         else:

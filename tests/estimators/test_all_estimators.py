@@ -190,8 +190,10 @@ def test_a_pickle_predicts_the_same_in_another_process(tmp_path):
         "for kind in sys.argv[2:]:\n"
         "    estimator, asked = pickle.load(open(f'{sys.argv[1]}/{kind}', 'rb'))\n"
         "    ask = getattr(estimator, 'predict_proba', estimator.predict)\n"
-        "    np.save(f'{sys.argv[1]}/{kind}.npy', np.asarray(ask(*asked)['a'])\n"
-        "        if kind == 'forecaster' else ask(*asked))\n"
+        "    found = ask(*asked)\n"
+        "    found = found['a'] if kind == 'forecaster' else found\n"
+        "    found = np.concatenate(found) if kind == 'tagger' else np.asarray(found)\n"
+        "    np.save(f'{sys.argv[1]}/{kind}.npy', found)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path), *KINDS], check=True, timeout=300)
     for kind in KINDS:

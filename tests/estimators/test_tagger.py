@@ -243,6 +243,8 @@ def test_questions_that_cannot_be_answered():
         tagger(model={"embedding": {"widht": 3}}).fit(TOKENS, TAGS)
     with pytest.raises(RecipeError, match=r"training\.loss: tagging always takes the likelihood"):
         tagger(training={"loss": "mae"}).fit(TOKENS, TAGS)
+    with pytest.raises(RecipeError, match=r"training\.label_smoothing: is for tags .* softmax"):
+        tagger(training={"label_smoothing": 0.1}).fit(TOKENS, TAGS)
 
 
 @pytest.mark.slow
