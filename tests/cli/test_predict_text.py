@@ -13,6 +13,8 @@ from kseq.data.home import search_in
 from kseq.data.readers.conll import conll
 from kseq.estimators.load import restore
 
+pytestmark = pytest.mark.slow  # a training each
+
 QUESTION = "meet Ana Müller in Rome"
 NAMES = (
     "slots",

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a training each
+
 REPORT = "1/assets.extra/kseq/report"
 
 
