@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def train(
     valid = None
     if data.valid is not None:
         valid = data.valid.X if isinstance(estimator, Forecaster) else (data.valid.X, data.valid.y)
-    estimator.fit(data.train.X, data.train.y, validation_data=valid, callbacks=callbacks)
+    with _beside(recipe):  # word vectors may lie there too
+        estimator.fit(data.train.X, data.train.y, validation_data=valid, callbacks=callbacks)
     evaluation = evaluate(estimator, data)
     if output is None:
         return Run(filled, estimator, evaluation, None)
@@ -250,9 +252,14 @@ def read_data(recipe: Recipe) -> Dataset:
         raise RecipeError("data: missing; it says which reader reads which files", recipe.source)
     given = dict(recipe.fill().data)
     reader = readers.get(given.pop("reader"))
-    with search_in(Path(recipe.source).parent if recipe.source else None):
+    with _beside(recipe):
         data: Dataset = reader(**given)
     return data
+
+
+def _beside(recipe: Recipe) -> AbstractContextManager[None]:
+    """Looks for files in the recipe's folder first."""
+    return search_in(Path(recipe.source).parent if recipe.source else None)
 
 
 def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:

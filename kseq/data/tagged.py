@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import accumulate, chain
+from typing import Literal, cast
 
 from kseq import tags as schemes
-from kseq.data.dataset import Tags
+from kseq.data.dataset import Part, Tags
+from kseq.data.tokenizers import split
 from kseq.errors import DataError, RecipeError, shown
 
 Written = Literal["auto", "iob1", "bio", "bioes", "plain"]
@@ -86,6 +88,38 @@ def in_scheme(
         role: [schemes.convert(tags, source=found, target=to) for tags in taggings]
         for role, taggings in repaired.items()
     }
+
+
+def by_character(part: Part) -> Part:
+    """Every character as a token of its own, with the tags of the same spans.
+
+    Args:
+        part: Tokens, with tags that are valid in their scheme or none.
+
+    Example:
+        >>> part = by_character(Part(X=[["在", "北京"]], y=[["O", "B-place"]]))
+        >>> part.X, part.y
+        ([['在', '北', '京']], [['O', 'B-place', 'I-place']])
+    """
+    # A token of blanks has no character, and keeps its place.
+    pieces = [[split(token, "characters") or [token] for token in tokens] for tokens in part.X]
+    X = [list(chain.from_iterable(text)) for text in pieces]
+    if part.y is None:
+        return Part(X=X)
+    taggings = cast(Tags, part.y)
+    scheme = schemes.scheme_of({tag for tags in taggings for tag in tags})
+    y = []
+    for text, tags in zip(pieces, taggings, strict=True):
+        if scheme is None:
+            y.append([tag for token, tag in zip(text, tags, strict=True) for _ in token])
+            continue
+        edges = [0, *accumulate(map(len, text))]
+        found = [
+            schemes.Span(edges[start], edges[end], label)
+            for start, end, label in schemes.spans(tags, scheme=scheme)
+        ]
+        y.append(schemes.tags_of(found, edges[-1], scheme=scheme))
+    return Part(X=X, y=y)
 
 
 def _scheme_of(parts: Mapping[str, Tagged]) -> Literal["iob1", "bio", "bioes", "plain"]:

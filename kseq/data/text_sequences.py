@@ -20,15 +20,13 @@ class TextSequences:
         rows: The tokens of each text, as indices into the tables; 0 is padding.
         lengths: Tokens of each text, `(n,)`.
         tables: For each stream the ids of each distinct token, `(tokens, ...)`; row 0 is padding.
-        rare: For each word's id, whether it is at times shown as unknown in training.
-        unknown_rate: How probably.
+        hiding: For each word's id, how probably it is shown as unknown in training, `(words,)`.
     """
 
     rows: list[np.ndarray]
     lengths: np.ndarray
     tables: dict[str, np.ndarray]
-    rare: np.ndarray
-    unknown_rate: float
+    hiding: np.ndarray
 
     features: ClassVar[int] = 0
     time: ClassVar[None] = None
@@ -41,14 +39,14 @@ class TextSequences:
     def take(self, rows: np.ndarray) -> TextSequences:
         """The texts at `rows`."""
         chosen = [self.rows[row] for row in rows]
-        return TextSequences(chosen, self.lengths[rows], self.tables, self.rare, self.unknown_rate)
+        return TextSequences(chosen, self.lengths[rows], self.tables, self.hiding)
 
     def inputs(self, rows: Any, *, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """The inputs of a model: a stream each, `(batch, time, ...)`, and `lengths`.
 
         Args:
             rows: Which texts.
-            rng: In training, draws which rare words are shown as unknown.
+            rng: In training, draws which words are shown as unknown.
         """
         lengths = self.lengths[rows].astype(np.int32)
         time = max(1, int(lengths.max(initial=0)))
@@ -60,9 +58,9 @@ class TextSequences:
             letters = streams["characters"]
             width = max(1, int(letters.any(axis=(0, 1)).sum())) if letters.size else 1
             streams["characters"] = letters[:, :, :width]
-        if rng is not None and self.unknown_rate and "words" in streams:
+        if rng is not None and "words" in streams and self.hiding.any():
             words = streams["words"]
-            hidden = self.rare[words] & (rng.random(words.shape) < self.unknown_rate)
+            hidden = rng.random(words.shape) < self.hiding[words]
             streams["words"] = np.where(hidden, 1, words).astype(np.int32)
         return {**streams, "lengths": lengths}
 

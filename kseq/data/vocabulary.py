@@ -38,6 +38,8 @@ class TextOptions:
         min_count: Words that occur less often in training are unknown.
         unknown_rate: The probability that a word seen once in training is shown as unknown, so
             that the model learns what to do with words that it never saw.
+        word_dropout: The probability that any other word is shown as unknown in training, so that
+            the model learns to tell from the letters and the words around it as well.
         max_characters: Characters of a token that are read; the rest is not.
         vectors: A file of pretrained word vectors, in the text format of GloVe or fastText.
         extra_vectors: Rows of that file that are kept beside those of the training words, from the
@@ -53,6 +55,7 @@ class TextOptions:
     digits: bool = True
     min_count: Count = 1
     unknown_rate: Fraction = 0.5
+    word_dropout: Fraction = 0.0
     max_characters: Annotated[int, Field(gt=0, le=256)] = 24
     vectors: str | None = None
     extra_vectors: Natural = 100_000
@@ -165,14 +168,14 @@ class Vocabulary:
             np.fromiter((types.setdefault(t, len(types) + 1) for t in text), np.int32, len(text))
             for text in texts
         ]
-        rare = np.zeros(FIRST + len(self.words), bool)
-        rare[self.rare] = True
+        hiding = np.full(FIRST + len(self.words), self.options.word_dropout)
+        hiding[self.rare] = self.options.unknown_rate
+        hiding[:FIRST] = 0.0
         return TextSequences(
             rows,
             np.array([len(row) for row in rows], np.int64),
             self._tables(list(types)),
-            rare,
-            self.options.unknown_rate,
+            hiding,
         )
 
     def _tables(self, tokens: list[str]) -> dict[str, np.ndarray]:

@@ -114,12 +114,12 @@ class TextGraph(tf.Module):
         tokens = starts.with_flat_values(pieces).to_tensor("")
         # A batch without any token still has one step, which no length reaches.
         missing = tf.cast(tf.shape(tokens)[1] == 0, tf.int32)
-        none = tf.fill([tf.shape(tokens)[0], missing], "")
+        shape = [tf.shape(tokens)[0], missing]
         return {
-            "tokens": tf.concat([tokens, none], axis=1),
+            "tokens": tf.concat([tokens, tf.fill(shape, "")], axis=1),
             "lengths": tf.cast(starts.row_lengths(), tf.int32),
-            "starts": starts.to_tensor(-1),
-            "ends": ends.to_tensor(-1),
+            "starts": tf.concat([starts.to_tensor(-1), tf.fill(shape, -1)], axis=1),
+            "ends": tf.concat([ends.to_tensor(-1), tf.fill(shape, -1)], axis=1),
         }
 
     def _fold(self, codes: Any) -> Any:

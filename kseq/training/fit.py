@@ -11,6 +11,7 @@ import keras
 
 from kseq.errors import RecipeError, TrainingError
 from kseq.recipe.training import Training
+from kseq.training.adam import FusedAdam
 from kseq.training.callbacks import BestWeights, FiniteGuard
 from kseq.training.progress import Progress
 
@@ -143,12 +144,15 @@ def _optimizer(config: Training, updates: int) -> keras.optimizers.Optimizer:
             warmup_target=config.learning_rate if warmup else None,
             warmup_steps=warmup,
         )
-    options = {"use_ema": bool(config.ema), "ema_momentum": config.ema or 0.99}
-    if not config.weight_decay:
-        return keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm, **options)
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, **options
+    optimizer = FusedAdam(
+        rate,
+        weight_decay=config.weight_decay or None,
+        global_clipnorm=config.clip_norm,
+        use_ema=bool(config.ema),
+        ema_momentum=config.ema or 0.99,
     )
+    if not config.weight_decay:
+        return optimizer
     # Decay shrinks kernels; a bias or a scale has no reason to be small.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "peephole"])
     return optimizer

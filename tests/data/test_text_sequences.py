@@ -20,7 +20,7 @@ RARE = np.array([False, False, False, True, False])
 
 def sequences(rate: float = 0.0) -> TextSequences:
     rows = [np.array(row, np.int32) for row in ROWS]
-    return TextSequences(rows, np.array([len(row) for row in ROWS]), TABLES, RARE, rate)
+    return TextSequences(rows, np.array([len(row) for row in ROWS]), TABLES, rate * RARE)
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3], [2, 0], [1], [3], [1, 1], [2]], ids=str)
@@ -73,7 +73,7 @@ def test_take_keeps_tables_and_lengths():
     taken = sequences(0.5).take(np.array([3, 1]))
     assert len(taken) == 2
     assert taken.lengths.tolist() == [2, 0]
-    assert taken.unknown_rate == 0.5
+    np.testing.assert_array_equal(taken.hiding, 0.5 * RARE)
     assert taken.tables is TABLES
     whole = sequences().inputs(np.array([3, 1]))
     for name, array in taken.inputs(np.array([0, 1])).items():

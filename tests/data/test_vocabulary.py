@@ -138,6 +138,16 @@ def test_rare_words_are_hidden_at_their_rate_in_training_alone(rate):
         np.testing.assert_array_equal(again, shown)
         other = sequences.inputs(np.array([0, 1]), rng=np.random.default_rng(4))["words"]
         assert (other != shown).any()
+
+
+def test_word_dropout_hides_every_other_word_as_well_and_no_padding():
+    vocabulary = learned([["once", "often", "often", "vector"]], ["vector"], word_dropout=0.3)
+    sequences = vocabulary.encode([["once", "often", "vector"] * 400, ["often"]])
+    plain = sequences.inputs(np.array([0, 1]))["words"]
+    shown = sequences.inputs(np.array([0, 1]), rng=np.random.default_rng(3))["words"]
+    hidden = (shown == UNKNOWN).reshape(2, -1, 3)[0].mean(axis=0)
+    np.testing.assert_allclose(hidden, [0.5, 0.3, 0.3], atol=0.08)
+    assert (shown[plain == 0] == 0).all()
     np.testing.assert_array_equal(sequences.inputs(np.array([0, 1]))["words"], plain)
 
 

@@ -11,7 +11,7 @@ from kseq import tags as schemes
 from kseq.data.dataset import Dataset, Part
 from kseq.data.files import Files
 from kseq.data.split import Split, finish, roles
-from kseq.data.tagged import Tagged, Wanted, Written, in_scheme
+from kseq.data.tagged import Tagged, Wanted, Written, by_character, in_scheme
 from kseq.errors import DataError, RecipeError, shown
 from kseq.registry import readers
 
@@ -34,6 +34,7 @@ def conll(
     to: Wanted | None = None,
     strict: bool = False,
     comments: bool = True,
+    unit: Literal["token", "character"] = "token",
     split: Split | None = None,
     shuffle: int | None = None,
 ) -> Dataset:
@@ -59,6 +60,8 @@ def conll(
         comments: Whether lines that begin with `# ` are left out, unless they are rows: a line
             with as many columns as the others and, where blanks divide them, with a tag that other
             rows have. So `# text = ...` is a comment, and a `#` with a tag is a token.
+        unit: What is tagged: each `token` of the file, or each `character` of it, where the spans
+            stay what they were; for scripts that put no blanks between words.
         split: The sizes of [train, test] or [train, valid, test], as counts or as fractions, of
             sentences. None is all for training.
         shuffle: The seed of a shuffle of the sentences before the split.
@@ -91,6 +94,8 @@ def conll(
     else:
         y = in_scheme(read, scheme=scheme, to=to, strict=strict)
         parts = {role: Part(X=found.tokens, y=y[role]) for role, found in read.items()}
+    if unit == "character":
+        parts = {role: by_character(part) for role, part in parts.items()}
     return finish(
         parts,
         split=split,

@@ -242,3 +242,25 @@ def test_files_contradict_each_other(folder):
         conll()
     with pytest.raises(RecipeError, match=r"data\.test: not together with data\.path"):
         conll(path="a", test="b")
+
+
+# --- a tag a character ---
+
+
+def test_characters_are_tagged_with_the_spans_of_their_tokens(folder):
+    text = "在\tO\n北京\tB-place\n大学\tI-place\n上海\tB-place\ne\u0301t\tO\n"
+    part = read(folder, text, unit="character")
+    assert part.X == [["在", "北", "京", "大", "学", "上", "海", "e\u0301", "t"]]
+    inside = ["I-place"] * 3
+    assert part.y == [["O", "B-place", *inside, "B-place", "I-place", "O", "O"]]
+    ends = read(folder, text, unit="character", to="bioes").y[0]
+    assert ends[1:7] == ["B-place", "I-place", "I-place", "E-place", "B-place", "E-place"]
+
+
+def test_characters_repeat_a_plain_tag_and_may_have_none(folder):
+    text = "北京\tNOUN\n\u00a0\tX\n"
+    part = read(folder, text, unit="character")
+    assert part.X == [["北", "京", "\u00a0"]]
+    assert part.y == [["NOUN", "NOUN", "X"]]
+    part = read(folder, text, unit="character", tag=None)
+    assert (part.X, part.y) == ([["北", "京", "\u00a0"]], None)

@@ -88,6 +88,9 @@ def test_uner_zh_gsd(of):
     data = conll(**files, token=1, tag=2, strict=True)
     assert sizes(data) == [(3_997, 98_616), (500, 12_663), (500, 12_012)]
     assert entities(data) == [6_136, 810, 767]
+    by_character = conll(**files, token=1, tag=2, strict=True, unit="character")
+    assert entities(by_character) == [6_136, 810, 767]
+    assert sizes(by_character)[2][1] == sum(len(token) for text in data.test.X for token in text)
 
 
 def test_ud_en_ewt(of):
