@@ -39,13 +39,19 @@ def text_cases(vocabulary: Vocabulary, answer: Answer, *, rows: int = 7) -> list
     cases = []
     for batch in (lists, [lists[-1]], [lists[0]]):
         texts = as_texts([list(tokens) for tokens in batch], tokenizer)
-        cases.append(Case(TOKENS, _padded(texts.tokens), answer(texts)))
+        cases.append(Case(TOKENS, token_request(texts.tokens), answer(texts)))
         raw = [" ".join(tokens) for tokens in batch]
         cases.append(Case(TEXT, {"text": np.array(raw, str)}, answer(as_texts(raw, tokenizer))))
     return cases
 
 
-def _padded(tokens: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+def token_request(tokens: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+    """Token lists as the signature `serve_tokens` takes them: filled up, with their lengths.
+
+    Example:
+        >>> token_request([["Bo", "left"], []])["lengths"]
+        array([2, 0], dtype=int32)
+    """
     lengths = np.array([len(each) for each in tokens], np.int32)
     width = max(1, int(lengths.max()))
     rows = [[*each, *[""] * (width - len(each))] for each in tokens]
