@@ -26,6 +26,7 @@ from kseq.serving.text_endpoints import TextEndpoints
 
 _CHUNK = 256  # sequences that are predicted together
 _STEPS = 16_384  # and steps of theirs, padding included
+_ALIKE = 32  # and so many at least, before a longer one is not put with them to save padding
 TextParameters = Annotated[Mapping[str, Any] | None, Section(TextOptions)]
 Parts = Sequences | Texts
 Encoded = Sequences | TextSequences
@@ -183,6 +184,7 @@ class SupervisedEstimator(Estimator):
         for row in order.tolist():
             chunk = chunks[-1]
             full = len(chunk) >= _CHUNK or (len(chunk) + 1) * lengths[row] > _STEPS
+            full |= len(chunk) >= _ALIKE and lengths[row] > 1.1 * lengths[chunk[0]]
             # Without a mask only equal lengths may share a batch.
             other = not self.spec_.ragged and lengths[row] != lengths[chunk[-1]] if chunk else False
             if chunk and (full or other):

@@ -1,4 +1,8 @@
-"""What the characters inside a token say about it."""
+"""What the characters inside a token say about it.
+
+This file imports TensorFlow by name: a batch of text has many tokens more than once, padding most
+of all, and TensorFlow can find out which, so that each is read once.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,34 @@ import keras
 from keras import ops
 
 from kseq.layers.block_lstm import BlockLSTM
+
+if keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+_LOWEST = -1e4  # below every answer of a filter, and a number in float16
+
+
+# XLA would have to know beforehand how many tokens there are.
+_BY_TOKEN = keras.config.backend() == "tensorflow"
+
+
+def _tokens(ids: Any) -> tuple[Any, Any]:
+    """The tokens of a batch `(batch, time, characters)`, each once where that can be found out.
+
+    Returns:
+        `(tokens, characters)`, and the place among them of every token `(batch * time,)`; None
+        where they stand as they were.
+    """
+    flat = ops.reshape(ids, (-1, ops.shape(ids)[-1]))
+    if not _BY_TOKEN:
+        return flat, None
+    tokens, places = tf.raw_ops.UniqueV2(x=flat, axis=[0])
+    return tf.ensure_shape(tokens, (None, flat.shape[1])), places
+
+
+def _spread(features: Any, places: Any) -> Any:
+    """Features of each token `(tokens, features)`, where the tokens stood."""
+    return features if places is None else ops.take(features, places, axis=0)
 
 
 @keras.saving.register_keras_serializable("kseq")
@@ -45,6 +77,7 @@ class CharacterCNN(keras.layers.Layer):
         self.width = width
         self.filters = filters
         self.kernel_size = kernel_size
+        self.supports_jit = not _BY_TOKEN
 
     def build(self, shape: Any) -> None:
         """Makes the weights."""
@@ -69,17 +102,19 @@ class CharacterCNN(keras.layers.Layer):
             `(batch, time, filters)`; zeros for a token without characters.
         """
         _, time, length = ops.shape(ids)
-        ids = ops.reshape(ids, (-1, length))
-        valid = ops.expand_dims(ops.cast(ids > 0, self.compute_dtype), -1)
-        x = ops.take(self.embeddings, ids, axis=0) * valid  # (batch * time, characters, width)
+        ids, places = _tokens(ids)
+        valid = ops.expand_dims(ids > 0, -1)
+        x = ops.take(self.embeddings, ids, axis=0)  # (tokens, characters, width)
+        x = ops.where(valid, x, ops.zeros_like(x))
         before = (self.kernel_size - 1) // 2
         x = ops.pad(x, ((0, 0), (before, self.kernel_size - 1 - before), (0, 0)))
         spans = [x[:, start : start + length] for start in range(self.kernel_size)]
-        x = ops.tanh(ops.matmul(ops.concatenate(spans, axis=-1), self.kernel) + self.bias)
-        # tanh lies above -1, so what is no character never is the strongest.
-        x = ops.max(ops.where(valid > 0, x, -ops.ones_like(x)), axis=1)
-        x = ops.where(ops.any(ids > 0, axis=1, keepdims=True), x, ops.zeros_like(x))
-        return ops.reshape(x, (-1, time, self.filters))
+        x = ops.matmul(ops.concatenate(spans, axis=-1), self.kernel)
+        # The bias and tanh leave the order as it is, and of one answer they cost less than of all.
+        x = ops.max(ops.where(valid, x, ops.full_like(x, _LOWEST)), axis=1)
+        x = ops.tanh(x + self.bias)  # (tokens, filters)
+        x = ops.where(ops.any(valid, axis=1), x, ops.zeros_like(x))
+        return ops.reshape(_spread(x, places), (-1, time, self.filters))
 
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """`(batch, time, filters)`."""
@@ -117,6 +152,7 @@ class CharacterLSTM(keras.layers.Layer):
         self.vocabulary = vocabulary
         self.width = width
         self.units = units
+        self.supports_jit = not _BY_TOKEN
         bound = (3 / width) ** 0.5
         self.embedding = keras.layers.Embedding(
             vocabulary,
@@ -143,11 +179,11 @@ class CharacterLSTM(keras.layers.Layer):
         Returns:
             `(batch, time, 2 * units)`; zeros for a token without characters.
         """
-        _, time, length = ops.shape(ids)
-        ids = ops.reshape(ids, (-1, length))
+        time = ops.shape(ids)[1]
+        ids, places = _tokens(ids)
         x = self.reader(self.embedding(ids), mask=ids > 0, training=training)
         x = ops.where(ops.any(ids > 0, axis=1, keepdims=True), x, ops.zeros_like(x))
-        return ops.reshape(x, (-1, time, 2 * self.units))
+        return ops.reshape(_spread(x, places), (-1, time, 2 * self.units))
 
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """`(batch, time, 2 * units)`."""
