@@ -37,8 +37,8 @@ def bilstm_cnn_crf(
     Args:
         spec: What the data decides.
         units: The size of each direction of the LSTM, or of each layer's.
-        dropout: The share of the features of the tokens, and of each layer's outputs, that is
-            dropped in training.
+        dropout: The share of the features of the characters, of the tokens, and of each layer's
+            outputs, that is dropped in training.
         variational: Whether a feature that is dropped is dropped at all steps of its sequence.
         decoder: How tags are chosen: together by a `crf`, or each by itself by a `softmax`.
         constrained: Whether the `crf` gives no probability to what the tags' scheme forbids, such
@@ -63,6 +63,10 @@ def bilstm_cnn_crf(
             "gives one tag a time step, but the targets are one a sequence; choose stacked_rnn, "
             "cnn_lstm or lstm_fcn"
         )
+    if spec.streams:
+        embedding = dict(embedding or {})
+        if embedding.get("character_dropout") is None:
+            embedding["character_dropout"] = dropout
     inputs = sequence_inputs(spec, embedding)
     drop: Any = layers.SpatialDropout1D if variational else layers.Dropout
     x = drop(dropout, name="tokens_dropout")(inputs.x) if dropout else inputs.x

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kseq.layers.characters import CharacterCNN, CharacterEncoder, CharacterLSTM
-from kseq.schema import Count, Section
+from kseq.schema import Count, Fraction, Section
 from kseq.spec import Spec
 
 _AFFIXES = ("prefixes", "suffixes")
@@ -25,6 +25,7 @@ def text_embedding(
     character_width: Count = 30,
     character_units: Count = 30,
     kernel_size: Count = 3,
+    character_dropout: Fraction | None = None,
     casing_width: Count = 8,
     affix_width: Count = 16,
 ) -> Any:
@@ -40,6 +41,8 @@ def text_embedding(
         character_width: Of a character's embedding.
         character_units: Filters of the `cnn`, or units of each direction of the `lstm`.
         kernel_size: The characters that a filter of the `cnn` spans.
+        character_dropout: The share of the features of the characters that is dropped in training;
+            None is the `dropout` of `bilstm_cnn_crf`, and with other builders 0.
         casing_width: Of the embedding of how a token is written.
         affix_width: Of the embedding of each prefix and suffix.
 
@@ -63,12 +66,17 @@ def text_embedding(
                 width=character_width,
                 filters=character_units,
                 kernel_size=kernel_size,
+                dropout=character_dropout or 0.0,
                 name="character_cnn",
             )
             parts.append(encoder(ids))
         elif name == "characters":
             reader = CharacterLSTM(
-                count, width=character_width, units=character_units, name="character_lstm"
+                count,
+                width=character_width,
+                units=character_units,
+                dropout=character_dropout or 0.0,
+                name="character_lstm",
             )
             parts.append(reader(ids))
         elif name in _AFFIXES:

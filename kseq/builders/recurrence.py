@@ -8,6 +8,7 @@ import keras
 from keras import layers
 from pydantic import Field
 
+from kseq.layers.block_lstm import BlockLSTM
 from kseq.layers.pooling import Pooling, SequencePooling
 from kseq.layers.slstm import SLSTM
 from kseq.schema import Count
@@ -19,7 +20,7 @@ Widths = Annotated[list[Count], Field(min_length=1, max_length=64)]
 CELLS: dict[str, Any] = {
     "rnn": layers.SimpleRNN,
     "gru": layers.GRU,
-    "lstm": layers.LSTM,
+    "lstm": BlockLSTM,
     "slstm": SLSTM,
 }
 

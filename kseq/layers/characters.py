@@ -51,6 +51,8 @@ class CharacterCNN(keras.layers.Layer):
         width: Of a character's embedding.
         filters: The number of filters, and so of features of a token.
         kernel_size: The characters that a filter spans.
+        dropout: The share of the embeddings' features that is dropped in training, for every
+            distinct token of a batch anew.
         **options: The usual arguments of a layer.
 
     Example:
@@ -70,6 +72,7 @@ class CharacterCNN(keras.layers.Layer):
         width: int = 30,
         filters: int = 30,
         kernel_size: int = 3,
+        dropout: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -77,6 +80,8 @@ class CharacterCNN(keras.layers.Layer):
         self.width = width
         self.filters = filters
         self.kernel_size = kernel_size
+        self.dropout = dropout
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.supports_jit = not _BY_TOKEN
 
     def build(self, shape: Any) -> None:
@@ -92,11 +97,12 @@ class CharacterCNN(keras.layers.Layer):
         )
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, ids: Any) -> Any:
+    def call(self, ids: Any, training: bool = False) -> Any:
         """Features of each token.
 
         Args:
             ids: Character ids, `(batch, time, characters)`, 0 after each token's end.
+            training: Whether features are dropped.
 
         Returns:
             `(batch, time, filters)`; zeros for a token without characters.
@@ -105,6 +111,7 @@ class CharacterCNN(keras.layers.Layer):
         ids, places = _tokens(ids)
         valid = ops.expand_dims(ids > 0, -1)
         x = ops.take(self.embeddings, ids, axis=0)  # (tokens, characters, width)
+        x = self.drop(x, training=training)
         x = ops.where(valid, x, ops.zeros_like(x))
         before = (self.kernel_size - 1) // 2
         x = ops.pad(x, ((0, 0), (before, self.kernel_size - 1 - before), (0, 0)))
@@ -122,8 +129,8 @@ class CharacterCNN(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {name: getattr(self, name) for name in ("vocabulary", "width", "filters")}
-        return {**super().get_config(), **own, "kernel_size": self.kernel_size}
+        names = ("vocabulary", "width", "filters", "kernel_size", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable("kseq")
@@ -134,6 +141,8 @@ class CharacterLSTM(keras.layers.Layer):
         vocabulary: How many ids there are; 0 is padding and is never seen.
         width: Of a character's embedding.
         units: The size of each direction's state.
+        dropout: The share of the embeddings' features that is dropped in training, for every
+            distinct token of a batch anew.
         **options: The usual arguments of a layer.
 
     Example:
@@ -146,12 +155,20 @@ class CharacterLSTM(keras.layers.Layer):
     """
 
     def __init__(
-        self, vocabulary: int, *, width: int = 30, units: int = 25, **options: Any
+        self,
+        vocabulary: int,
+        *,
+        width: int = 30,
+        units: int = 25,
+        dropout: float = 0.0,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.vocabulary = vocabulary
         self.width = width
         self.units = units
+        self.dropout = dropout
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.supports_jit = not _BY_TOKEN
         bound = (3 / width) ** 0.5
         self.embedding = keras.layers.Embedding(
@@ -174,14 +191,15 @@ class CharacterLSTM(keras.layers.Layer):
 
         Args:
             ids: Character ids, `(batch, time, characters)`, 0 after each token's end.
-            training: Passed on.
+            training: Whether features are dropped.
 
         Returns:
             `(batch, time, 2 * units)`; zeros for a token without characters.
         """
         time = ops.shape(ids)[1]
         ids, places = _tokens(ids)
-        x = self.reader(self.embedding(ids), mask=ids > 0, training=training)
+        x = self.drop(self.embedding(ids), training=training)
+        x = self.reader(x, mask=ids > 0, training=training)
         x = ops.where(ops.any(ids > 0, axis=1, keepdims=True), x, ops.zeros_like(x))
         return ops.reshape(_spread(x, places), (-1, time, 2 * self.units))
 
@@ -191,8 +209,8 @@ class CharacterLSTM(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {name: getattr(self, name) for name in ("vocabulary", "width", "units")}
-        return {**super().get_config(), **own}
+        names = ("vocabulary", "width", "units", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 CharacterEncoder = Literal["cnn", "lstm"]

@@ -71,6 +71,9 @@ def test_layers_follow_the_parameters():
     assert isinstance(model.get_layer("lstm_1_both_ways").backward_layer, BlockLSTM)
     for name in ("tokens_dropout", "lstm_1_dropout", "lstm_2_dropout"):
         assert model.get_layer(name).rate == 0.3
+    assert model.get_layer("character_cnn").dropout == 0.3
+    other = bilstm_cnn_crf(spec_of(), units=4, embedding={"character_dropout": 0.0})
+    assert other.get_layer("character_cnn").dropout == 0.0
     bare = bilstm_cnn_crf(spec_of(), units=4, dropout=0.0, decoder="softmax")
     assert not any("dropout" in name or name == "crf" for name in names(bare))
     assert bare.output is bare.get_layer("scores").output

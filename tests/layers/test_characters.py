@@ -123,6 +123,33 @@ def test_a_batch_is_its_rows_and_a_text_its_tokens(kind):
 
 
 @every_layer
+def test_a_token_that_stands_there_twice_learns_twice(kind):
+    layer = make(kind)
+    once, twice = IDS[:1, :2], np.tile(IDS[:1, :2], (3, 2, 1))
+    np.testing.assert_array_equal(numbers(layer(twice))[2, 2:], numbers(layer(twice))[0, :2])
+
+    def gradients(ids, share):
+        with tf.GradientTape() as tape:
+            loss = share * tf.reduce_sum(layer(ids) ** 2)
+        return tape.gradient(loss, [w.value for w in layer.trainable_weights])
+
+    for one, other in zip(gradients(once, 6.0), gradients(twice, 1.0), strict=True):
+        np.testing.assert_allclose(
+            numbers(tf.convert_to_tensor(one)), numbers(tf.convert_to_tensor(other)), atol=1e-5
+        )
+
+
+@every_layer
+def test_dropout_is_for_training_alone(kind):
+    layer, plain = make(kind, dropout=0.5), make(kind)
+    np.testing.assert_array_equal(numbers(layer(IDS)), numbers(plain(IDS)))
+    shown = numbers(layer(IDS, training=True))
+    assert np.abs(shown - numbers(plain(IDS)))[IDS.any(axis=-1)].max() > 0.01
+    assert not shown[1, 1:].any()
+    assert (shown != numbers(layer(IDS, training=True))).any()
+
+
+@every_layer
 def test_only_characters_that_occur_learn(kind):
     layer = make(kind)
     pick = np.random.default_rng(0).normal(size=(2, 3, 6)).astype("float32")
@@ -163,7 +190,7 @@ def test_dtype_policies(kind, policy):
 
 @every_layer
 def test_its_configuration_round_trips(kind):
-    layer = make(kind, name="letters", dtype="mixed_bfloat16", trainable=False)
+    layer = make(kind, name="letters", dtype="mixed_bfloat16", trainable=False, dropout=0.25)
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     revived = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
