@@ -40,8 +40,8 @@ class Training:
             classes in proportion). 0 holds out nothing.
         early_stopping: Whether training ends once no epoch has been better on the validation data
             for `patience` epochs. The weights of the best epoch are kept either way.
-        monitor: What the best epoch is the best in: `loss`, or `auto`, which for tagging is the
-            score (F1 of the spans, or accuracy) and else the loss.
+        monitor: What the best epoch is the best in: `loss`; `score`, which is the accuracy, or for
+            tags of spans their F1; or `auto`, which is the score for tagging and else the loss.
         patience: Epochs.
         verbose: Whether to show a progress bar.
     """
@@ -59,7 +59,7 @@ class Training:
     ema: Fraction = 0.0
     validation_fraction: Fraction = 0.1
     early_stopping: bool = True
-    monitor: Literal["auto", "loss"] = "auto"
+    monitor: Literal["auto", "loss", "score"] = "auto"
     patience: Epochs = 10
     verbose: bool = False
 
@@ -81,6 +81,11 @@ def conflicts(training: Mapping[str, Any], task: str) -> list[str]:
         mistakes.append(
             f"training.loss: {task} always takes {_LABELLING[task]}; leave it out, "
             f"got {training['loss']!r}"
+        )
+    if task not in _LABELLING and training["monitor"] == "score":
+        mistakes.append(
+            "training.monitor: 'score' is for classification and tagging alone; choose 'loss' or "
+            "'auto'"
         )
     if task != "classification" and training["mixup"]:
         mistakes.append(f"training.mixup: is for classification alone, got {training['mixup']!r}")

@@ -62,12 +62,19 @@ class BestWeights(keras.callbacks.Callback):
         patience: Epochs without a better one after which training ends; None never ends it.
         score: Scores the model as it stands, the higher the better, and of equal scores the one
             with the lower loss; None takes the validation loss alone.
+        metric: A metric of the validation that is the score, in place of `score`.
     """
 
-    def __init__(self, patience: int | None, score: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        patience: int | None,
+        score: Callable[[], float] | None = None,
+        metric: str | None = None,
+    ) -> None:
         super().__init__()
         self.patience = patience
         self.score = score
+        self.metric = metric
         self.best = (-math.inf, -math.inf)  # score and negative loss
         self.epoch = 0  # counted from 1
         self.weights: Weights | None = None
@@ -79,7 +86,8 @@ class BestWeights(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._value = (-math.inf, -math.inf)
             return
-        self._value = (self.score() if self.score else 0.0, -loss)
+        score = float((logs or {})[self.metric]) if self.metric else 0.0
+        self._value = (self.score() if self.score else score, -loss)
         if self._value > self.best:
             self._candidate = self.model.get_weights()
 

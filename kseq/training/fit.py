@@ -73,7 +73,8 @@ def fit(
         metrics: Keras metrics that are logged beside it.
         score: Scores the model as it stands on the validation data, the higher the better; logged
             as `val_score`, and the best epoch is the one with the best score. Without it, or with
-            `monitor` set to `loss`, it is the one with the lowest validation loss.
+            `monitor` set to `loss`, it is the one with the lowest validation loss; with `monitor`
+            set to `score`, the one with the highest validation accuracy.
         callbacks: The caller's own callbacks; they come last.
 
     Raises:
@@ -98,7 +99,8 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     guard = FiniteGuard()
     patience = config.patience if config.early_stopping else None
-    best = BestWeights(patience, None if config.monitor == "loss" else score)
+    metric = "accuracy" if config.monitor == "score" and score is None else None
+    best = BestWeights(patience, None if config.monitor == "loss" else score, metric)
     progress = Progress() if config.verbose else None
     watch: list[keras.callbacks.Callback] = [guard]
     if valid is not None:

@@ -49,6 +49,20 @@ def learned() -> SequenceClassifier:
     return clf.fit(*slopes(96, 0))
 
 
+def test_the_best_epoch_has_the_best_accuracy_where_that_is_asked_for():
+    clf = SequenceClassifier(
+        model={"cell": "gru", "units": 4},
+        training={"epochs": 8, "batch_size": 8, "learning_rate": 0.1, "monitor": "score"},
+        random_state=1,
+    )
+    clf.fit(*slopes(48, 0), validation_data=slopes(40, 1))
+    accuracy = np.array(clf.history_["val_accuracy"])
+    best = np.flatnonzero(accuracy == accuracy.max())
+    losses = np.array(clf.history_["val_loss"])
+    assert clf.best_epoch_ == 1 + best[losses[best].argmin()]
+    assert clf.score(*slopes(40, 1)) == pytest.approx(accuracy.max())
+
+
 def test_it_learns_what_is_easy(learned):
     held_X, held_y = slopes(60, 1)
     assert learned.score(held_X, held_y) > 0.9

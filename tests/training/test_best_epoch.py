@@ -174,15 +174,24 @@ def test_callbacks_of_the_caller_see_the_score(linear, rows):
             ["training.label_smoothing: is for classification and tagging alone, got 0.1"],
         ),
         ("regression", {"loss": "huber", "monitor": "loss"}, []),
+        ("classification", {"monitor": "score"}, []),
+        (
+            "forecasting",
+            {"monitor": "score"},
+            [
+                "training.monitor: 'score' is for classification and tagging alone; choose 'loss' "
+                "or 'auto'"
+            ],
+        ),
     ],
 )
 def test_values_that_do_not_go_with_the_task(task, changed, mistakes):
     assert conflicts({**vars(Training()), **changed}, task) == mistakes
 
 
-def test_what_is_monitored_is_one_of_two():
+def test_what_is_monitored_is_one_of_three():
     given = {"task": "tagging", "training": {"monitor": "f1"}}
     with pytest.raises(
-        RecipeError, match=r"training\.monitor: expected 'auto' or 'loss', got 'f1'"
+        RecipeError, match=r"training\.monitor: expected 'auto', 'loss' or 'score', got 'f1'"
     ):
         Recipe.from_dict(given).validate()
