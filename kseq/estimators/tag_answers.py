@@ -14,14 +14,15 @@ from kseq.estimators.spans import TextSpan, collect_spans, served_tags
 from kseq.estimators.supervised import Encoded, SupervisedEstimator
 from kseq.inference import Forward, traced
 from kseq.layers.crf import CRF
+from kseq.layers.tag_decoder import TagDecoder
 from kseq.tags import scheme_of
 
 
 class TagAnswers(SupervisedEstimator):
     """The questions to a tagger.
 
-    `_crf` is the layer that its emissions are the scores of, `_emit` gives them and `_quick` the
-    best tagging of them.
+    `_crf` is the layer that its emissions are the scores of, `_decoder` chooses tags by them,
+    `_emit` gives them and `_quick` the best tagging of them.
     """
 
     whole_outputs: ClassVar[frozenset[str]] = frozenset({"label_probabilities"})
@@ -29,6 +30,7 @@ class TagAnswers(SupervisedEstimator):
     tags_: np.ndarray
     classes_: np.ndarray | None
     _crf: CRF
+    _decoder: TagDecoder
     _emit: Forward
     _quick: Forward
 
@@ -36,6 +38,11 @@ class TagAnswers(SupervisedEstimator):
     def temperature_(self) -> float:
         """What scores are divided by for probabilities."""
         return float(self._crf.temperature)
+
+    @property
+    def outside_shift_(self) -> float:
+        """By how much the scores of `O` are lowered where tags are chosen; 0 for plain tags."""
+        return 0.0 if self._decoder.outside is None else float(self._decoder.outside_shift)
 
     def _texts(self, X: Any) -> Texts:
         return as_texts(X, self.vocabulary_.options.tokenizer)
@@ -117,7 +124,7 @@ class TagAnswers(SupervisedEstimator):
         emissions = outputs.pop("emissions")
         steps = keras.ops.arange(keras.ops.shape(emissions)[1])
         mask = steps < keras.ops.expand_dims(inputs["lengths"], 1)
-        return {**outputs, "tags": self._crf.decode(emissions, mask)}
+        return {**outputs, "tags": self._decoder.best(emissions, mask)}
 
     def _served(self, texts: Texts) -> dict[str, np.ndarray]:
         answers = self._answers(self._encode(texts), list(self.servable_.output))

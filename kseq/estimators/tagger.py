@@ -16,6 +16,7 @@ from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
 from kseq.estimators.baseline import WordBaseline
 from kseq.estimators.gold import Gold, read_gold, repaired, without_unseen
+from kseq.estimators.outside import fit_outside_shift
 from kseq.estimators.supervised import (
     Encoded,
     TextParameters,
@@ -52,6 +53,9 @@ class SequenceTagger(TagAnswers):
             they are repaired, with a warning that counts them.
         calibrate: Whether probabilities are made to mean what they say by a temperature that is
             fitted to the validation data (Guo et al. 2017). It does not change the tags.
+        tune_f1: Whether tags are chosen for the best F1 of their spans on the validation data, in
+            place of the most probable: by a shift of the scores of `O` that is fitted to them.
+            Probabilities and the n best taggings do not know of it.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
         random_state: Seed; the same seed on the same machine gives the same weights.
@@ -61,6 +65,7 @@ class SequenceTagger(TagAnswers):
         classes_: The labels of whole texts, sorted; None where there are none.
         vocabulary_: What the training text decided.
         temperature_: What scores are divided by for probabilities.
+        outside_shift_: By how much the scores of `O` are lowered where tags are chosen.
         history_: Losses and scores by epoch.
         n_iter_: Epochs that were run.
         best_epoch_: The epoch whose weights were kept, counted from 1.
@@ -89,6 +94,7 @@ class SequenceTagger(TagAnswers):
         reading: Reading = "conlleval",
         strict: bool = False,
         calibrate: bool = True,
+        tune_f1: bool = False,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -97,6 +103,7 @@ class SequenceTagger(TagAnswers):
         self.reading = reading
         self.strict = strict
         self.calibrate = calibrate
+        self.tune_f1 = tune_f1
         self.model = model
         self.training = training
         self.random_state = random_state
@@ -142,14 +149,35 @@ class SequenceTagger(TagAnswers):
             whole = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             loss = {"tags": loss, "classes": whole}
         score = None if held is None else lambda: self._score(*held)
+        if self.recipe_.task["tune_f1"] and (held is None or not scheme_of(self.spec_.tags)):
+            what = "no text is held out" if held is None else "these tags are plain"
+            raise RecipeError(
+                f"task.tune_f1: is fitted to held-out texts with tags of spans, but {what}; "
+                "leave it out"
+            )
         self._fit(train, valid, loss=loss, score=score, callbacks=callbacks)
-        if self.calibrate and held is not None:
-            _, sequences, gold = held
+        if held is None:
+            return self
+        _, sequences, gold = held
+        if self.recipe_.task["calibrate"]:
             ids = self._ids(gold)
             tags = ids["tags"] if isinstance(ids, dict) else ids
             chunks = self._chunks(sequences.lengths)
             fit_temperature(self._emit, chain, sequences, tags, chunks)
+        if self.recipe_.task["tune_f1"]:
+            self._tune(sequences, gold)  # for the weights that were kept
         return self
+
+    def _tune(self, sequences: Encoded, gold: Gold) -> None:
+        fit_outside_shift(
+            self._emit,
+            self._decoder,
+            sequences,
+            gold.tags,
+            self.tags_.tolist(),
+            self.recipe_.task["reading"],
+            self._chunks(sequences.lengths),
+        )
 
     def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
         recipe = self.recipe().fill()
@@ -230,7 +258,7 @@ class SequenceTagger(TagAnswers):
                 name="crf",
             )
         )
-        decoder = TagDecoder(
+        decoder = self._decoder = TagDecoder(
             self._crf,
             continues=continues(names) if scheme else None,
             outside=[name == OUTSIDE for name in names] if scheme else None,
@@ -287,6 +315,8 @@ class SequenceTagger(TagAnswers):
 
     def _score(self, texts: Texts, sequences: Encoded, gold: Gold) -> float:
         """What the best epoch is the best in: the score, and of labels their accuracy as well."""
+        if self.recipe_.task["tune_f1"]:
+            self._tune(sequences, gold)
         found = self._evaluate(texts, sequences, gold)
         score = found.metrics[found.primary]
         return score if self.classes_ is None else (score + found.metrics["label_accuracy"]) / 2

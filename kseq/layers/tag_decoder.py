@@ -19,8 +19,17 @@ class TagDecoder(keras.layers.Layer):
         crf: The layer whose scores are decoded.
         continues: Which tag goes on with the span of which, `(tags, tags)`, as `kseq.tags` says;
             None for tags that make no spans.
-        outside: For each tag, whether it stands outside all spans, `(tags,)`.
+        outside: For each tag, whether it stands outside all spans, `(tags,)`; given where
+            `continues` is.
         **options: The usual arguments of a layer.
+
+    Weights:
+        `outside_shift`, where there are spans: a number that is not trained, 0 at first, by which
+        the scores of what is outside are lowered where tags are chosen. Probabilities do not
+        know of it.
+
+    Raises:
+        ValueError: If `continues` and `outside` are not given together, or not of these shapes.
 
     Example:
         >>> decoder = TagDecoder(CRF())
@@ -36,6 +45,34 @@ class TagDecoder(keras.layers.Layer):
         self.crf = crf
         self.continues = None if continues is None else np.asarray(continues, bool)
         self.outside = None if outside is None else np.asarray(outside, bool)
+        shapes = [
+            None if given is None else given.shape for given in (self.continues, self.outside)
+        ]
+        count = 0 if self.outside is None else self.outside.size
+        if shapes not in ([None, None], [(count, count), (count,)]):
+            raise ValueError(
+                "continues and outside: expected booleans of the shapes (tags, tags) and (tags,), "
+                f"or neither; got {shapes[0]} and {shapes[1]}"
+            )
+
+    def build(self, shape: Any) -> None:
+        """Makes the shift."""
+        if self.outside is not None:
+            self.outside_shift = self.add_weight(
+                name="outside_shift", shape=(), initializer="zeros", trainable=False
+            )
+
+    def best(self, emissions: Any, mask: Any = None) -> Any:
+        """The best tagging, integers `(batch, time)`, 0 at masked steps.
+
+        Args:
+            emissions: The scores of the tags, `(batch, time, tags)`.
+            mask: The valid steps, `(batch, time)`, which come first.
+        """
+        if self.outside is not None:
+            outside = ops.convert_to_tensor(self.outside.astype(np.float32))
+            emissions = ops.cast(emissions, "float32") - self.outside_shift * outside
+        return self.crf.decode(emissions, mask)
 
     def call(self, emissions: Any, mask: Any = None) -> dict[str, Any]:
         """Decodes a batch.
@@ -49,7 +86,7 @@ class TagDecoder(keras.layers.Layer):
             every tag at every step. With spans also `starts` and `ends`, `(batch, time)`, where
             they begin and end, and `span_probabilities`, `(batch, time)`, of each span at its end.
         """
-        tags = self.crf.decode(emissions, mask)
+        tags = self.best(emissions, mask)
         found = {"tags": tags, "probabilities": self.crf.marginals(emissions, mask)}
         if self.continues is None:
             return found
