@@ -43,6 +43,7 @@ from scores import machine
 from kseq.data.readers.conll import conll
 from kseq.data.readers.conllu import conllu
 from kseq.data.vectors import read_vectors
+from kseq.data.vocabulary import Folder, TextOptions
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tagger.json"
@@ -126,7 +127,10 @@ def read(name: str) -> dict[str, Any]:
         data = conllu(train="ud_en_ewt/train.conllu.gz", test="ud_en_ewt/test.conllu.gz")
     elif name == "wnut17":
         data = conll(train="wnut17/train.conll.gz", test="wnut17/test.conll.gz")
-        words, vectors = read_vectors(VECTORS, [], extra=1_000_000)
+        fold = Folder(TextOptions())
+        words, vectors = read_vectors(
+            VECTORS, [], extra=1_000_000, usable=lambda word: fold(word) == word
+        )
         case = {"vectors": VECTORS, "known": words, "width": vectors.shape[1]}
     else:
         folder = "uner_zh_gsd"

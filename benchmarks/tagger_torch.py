@@ -126,7 +126,8 @@ class Network(nn.Module):
 
     def read(self, letters: Any) -> Any:
         """What the letters of tokens say, `(tokens, filters)`."""
-        return self.filters(self.letters(letters).transpose(1, 2)).amax(-1).tanh()
+        x = self.dropout(self.letters(letters))
+        return self.filters(x.transpose(1, 2)).amax(-1).tanh()
 
 
 class Tagger:

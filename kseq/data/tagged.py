@@ -28,7 +28,7 @@ class Tagged:
     Args:
         name: The file's name, for messages.
         tokens: The tokens of each sentence.
-        tags: As many tags; empty where the file has none.
+        tags: As many tags; of a file without, whatever the reader puts there.
         lines: The line of each token.
     """
 

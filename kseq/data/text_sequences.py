@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kseq.errors import DataError
-
 
 @dataclass(frozen=True)
 class TextSequences:
@@ -63,12 +61,3 @@ class TextSequences:
             hidden = rng.random(words.shape) < self.hiding[words]
             streams["words"] = np.where(hidden, 1, words).astype(np.int32)
         return {**streams, "lengths": lengths}
-
-    def check_not_empty(self, name: str) -> None:
-        """Raises unless some text has a token.
-
-        Raises:
-            DataError: If there is none.
-        """
-        if not self.lengths.any():
-            raise DataError(f"{name}: no text has a token in it")

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -26,7 +26,11 @@ _SHOWN = 100  # bytes of a row in a message
 
 
 def read_vectors(
-    path: str | Path, words: Collection[str], *, extra: int = 0
+    path: str | Path,
+    words: Collection[str],
+    *,
+    extra: int = 0,
+    usable: Callable[[str], bool] = lambda word: True,
 ) -> tuple[list[str], np.ndarray]:
     r"""The vectors of some words, from a file of a word and its numbers a line.
 
@@ -39,6 +43,7 @@ def read_vectors(
         path: The file; looked for beside the recipe, here and in the data home.
         words: The words asked for, as the file writes them.
         extra: How many other words to take, the first in the file: it names the commonest first.
+        usable: Which of the others are worth it; one that is never looked up is not.
 
     Returns:
         The words found in the order of the file, and their vectors `(words, width)`, float32.
@@ -75,6 +80,8 @@ def read_vectors(
                 missing -= 1
             elif extra and word and word not in taken:
                 rows.check_text(word)
+                if not usable(word.decode()):
+                    continue
                 extra -= 1
             else:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -36,8 +37,8 @@ class TextOptions:
         lowercase: Whether `The` and `the` are one word. Characters keep their case.
         digits: Whether all digits are one in words, so that `1984` and `2001` are `0000`.
         min_count: Words that occur less often in training are unknown.
-        unknown_rate: The probability that a word seen once in training is shown as unknown, so
-            that the model learns what to do with words that it never saw.
+        unknown_rate: The probability that a word seen once in training, without a vector, is shown
+            as unknown, so that the model learns what to do with words that it never saw.
         word_dropout: The probability that any other word is shown as unknown in training, so that
             the model learns to tell from the letters and the words around it as well.
         max_characters: Characters of a token that are read; the rest is not.
@@ -95,8 +96,8 @@ class Vocabulary:
         Args:
             texts: Token lists.
             options: How text becomes numbers.
-            known: Words that are known beside those of the texts, for instance from vectors. A
-                word among them is neither too rare nor ever shown as unknown.
+            known: Words that are known beside those of the texts, for instance from vectors. None
+                of them counts as rare.
 
         Example:
             >>> options = TextOptions(min_count=2)
@@ -131,6 +132,19 @@ class Vocabulary:
             rare=rare,
         )
 
+    @cached_property
+    def _index(self) -> dict[str, dict[str, int]]:
+        """The ids of the entries of each list; made once, for a large list takes its time."""
+        names = ("words", "characters", "prefixes", "suffixes")
+        return {
+            name: {entry: place for place, entry in enumerate(getattr(self, name), start=FIRST)}
+            for name in names
+        }
+
+    @cached_property
+    def _fold(self) -> Folder:
+        return Folder(self.options)
+
     @property
     def streams(self) -> dict[str, int]:
         """The inputs of the model by name, and how many ids each can have."""
@@ -146,14 +160,13 @@ class Vocabulary:
 
     def word_ids(self, tokens: Sequence[str]) -> np.ndarray:
         """The word id of each token."""
-        known, fold = _index(self.words), Folder(self.options)
+        known, fold = self._index["words"], self._fold
         ids = {token: known.get(fold(token), UNKNOWN) for token in dict.fromkeys(tokens)}
         return np.array([ids[token] for token in tokens], np.int64)
 
     def places(self, words: Sequence[str]) -> np.ndarray:
         """The ids of known words."""
-        index = _index(self.words)
-        return np.array([index[word] for word in words], np.int64)
+        return np.array([self._index["words"][word] for word in words], np.int64)
 
     def encode(self, texts: Sequence[Sequence[str]]) -> TextSequences:
         """The ids of token lists.
@@ -181,27 +194,23 @@ class Vocabulary:
     def _tables(self, tokens: list[str]) -> dict[str, np.ndarray]:
         """For each stream the ids of each distinct token; row 0 is padding."""
         options = self.options
-        fold = Folder(options)
-        folded = [fold(token) for token in tokens]
+        folded = [self._fold(token) for token in tokens]
         tables: dict[str, np.ndarray] = {}
         if options.words:
-            tables["words"] = _column(folded, _index(self.words))
+            tables["words"] = _column(folded, self._index["words"])
         if options.characters:
             most = options.max_characters
-            known = _index(self.characters)
+            known = self._index["characters"]
             ids = [[known.get(c, UNKNOWN) for c in token[:most]] for token in tokens]
             width = max(map(len, ids), default=1)
             table = np.zeros((len(tokens) + 1, width), np.int32)
             for row, letters in enumerate(ids, start=1):
                 table[row, : len(letters)] = letters
             tables["characters"] = table
-        for name, known_affixes, end in (
-            ("prefixes", self.prefixes, False),
-            ("suffixes", self.suffixes, True),
-        ):
+        for name, end in (("prefixes", False), ("suffixes", True)):
             if not options.affixes:
                 break
-            known = _index(known_affixes)
+            known = self._index[name]
             # A token shorter than the affix has none of that length: padding.
             tables[name] = np.stack(
                 [
@@ -287,10 +296,6 @@ def _entries(values: Mapping[str, Any], name: str, kind: type) -> list[Any]:
     if len(set(entries)) < len(entries):
         raise DataError(f"vocabulary: {name}: something stands there twice")
     return entries
-
-
-def _index(entries: Sequence[str]) -> dict[str, int]:
-    return {entry: place for place, entry in enumerate(entries, start=FIRST)}
 
 
 def _column(entries: Sequence[str], known: Mapping[str, int]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kseq.data.texts import Texts
 from kseq.errors import DataError, shown
-from kseq.tags import repair, scheme_of
+from kseq.tags import OUTSIDE, repair, scheme_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ def repaired(gold: Gold, *, strict: bool, name: str = "y") -> Gold:
     """
     scheme = scheme_of(gold.names())
     if scheme is None:
+        _warn_of_a_stray(gold, name)
         return gold
     count, first, mended = 0, -1, []
     for row, tags in enumerate(gold.tags):
@@ -118,13 +119,16 @@ def repaired(gold: Gold, *, strict: bool, name: str = "y") -> Gold:
     return Gold(mended, gold.labels)
 
 
-def without_unseen(texts: Texts, gold: Gold, train: Gold) -> tuple[Texts | None, Gold | None]:
+def without_unseen(
+    texts: Texts, gold: Gold, train: Gold, name: str
+) -> tuple[Texts | None, Gold | None]:
     """Validation data without the texts that hold a tag or label never seen in training.
 
     Args:
         texts: The validation texts.
         gold: Their targets.
         train: The training targets.
+        name: What to call the validation targets in messages.
 
     Returns:
         What is left, with one warning if that is less; None twice if nothing is left.
@@ -133,7 +137,7 @@ def without_unseen(texts: Texts, gold: Gold, train: Gold) -> tuple[Texts | None,
         DataError: If the ones have labels and the others have none.
     """
     if (gold.labels is None) != (train.labels is None):
-        one, other = ("y", "validation y") if gold.labels is None else ("validation y", "y")
+        one, other = ("y", name) if gold.labels is None else (name, "y")
         raise DataError(f"{one} has a label beside the tags of each text, but {other} has none")
     tags, labels = set(train.names()), set(train.labels or ())
     strange = [sorted(set(each) - tags) for each in gold.tags]
@@ -143,12 +147,32 @@ def without_unseen(texts: Texts, gold: Gold, train: Gold) -> tuple[Texts | None,
     if len(rows) < len(gold):
         first = next(row for row, found in enumerate(strange) if found)
         warnings.warn(
-            f"validation y: text {first}: {strange[first][0]!r} does not occur in training; "
-            f"{len(gold) - len(rows)} of {len(gold)} validation texts are left out for such",
+            f"{name}: text {first} ({shown(' '.join(texts.tokens[first]))}): {strange[first][0]!r} "
+            f"does not occur in training; {len(gold) - len(rows)} of {len(gold)} validation texts "
+            "are left out for such",
             UserWarning,
             stacklevel=4,
         )
     return (texts.take(rows), gold.take(rows)) if len(rows) else (None, None)
+
+
+def _warn_of_a_stray(gold: Gold, name: str) -> None:
+    """Says so where one tag makes plain tags of what otherwise were spans."""
+    names = gold.names()
+    spans = [tag for tag in names if scheme_of([tag])]
+    if not spans or OUTSIDE not in names:
+        return
+    places = ((r, p, t) for r, tags in enumerate(gold.tags) for p, t in enumerate(tags))
+    row, place, stray = next(
+        each for each in places if each[2] != OUTSIDE and not scheme_of([each[2]])
+    )
+    warnings.warn(
+        f"{name}: text {row}, token {place}: {stray!r} is neither O nor a prefix and a type, such "
+        f"as {spans[0]!r}; so all tags are taken as plain, and there are no spans. Mend it, if "
+        "there should be",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def _is_pair(item: Any) -> bool:
@@ -160,6 +184,8 @@ def _is_pair(item: Any) -> bool:
 
 
 def _tags(item: Any, where: str) -> list[str]:
+    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], list):
+        raise DataError(f"{where}: expected a pair of tags and label as a tuple, got {shown(item)}")
     if isinstance(item, (str, bytes)) or not isinstance(item, (Sequence, np.ndarray)):
         raise DataError(f"{where}: expected a list of tags, got {shown(item)}")
     for place, tag in enumerate(item):

@@ -8,6 +8,7 @@ import numpy as np
 
 from kseq.data.sequences import Sequences
 from kseq.data.text_sequences import TextSequences
+from kseq.estimators.emissions import emitted
 from kseq.inference import Forward, traced
 from kseq.layers.tag_decoder import TagDecoder
 from kseq.metrics.span_arrays import SpanReader
@@ -43,11 +44,7 @@ def fit_outside_shift(
         Lipton, Elkan and Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1
         measure.
     """
-    batches = []
-    for rows in chunks:
-        inputs = sequences.inputs(rows)
-        emissions = emit(inputs)["emissions"]
-        batches.append((emissions, np.arange(emissions.shape[1]) < inputs["lengths"][:, None]))
+    batches = list(emitted(emit, sequences, chunks))
     decode = traced(decoder.best, [(None, None, len(names)), (None, None)], ["float32", "bool"])
     every = np.concatenate(chunks)
     reader = SpanReader(names, sequences.lengths[every], scheme=scheme_of(names), reading=reading)
@@ -56,7 +53,7 @@ def fit_outside_shift(
     def f1(shift: float) -> float:
         decoder.outside_shift.assign(shift)
         found = []
-        for emissions, mask in batches:
+        for _, emissions, mask in batches:
             ids = np.asarray(decode(emissions, mask))
             found += [names[tag] for tag in ids[mask]]
         answer = reader.read([found])

@@ -97,9 +97,19 @@ class SupervisedEstimator(Estimator):
         self.fitted_on_ = "tokens" if texts.raw is None else "text"
         vectors = None
         if options.vectors is not None:
+            if not options.words:
+                raise RecipeError(
+                    "task.text.vectors: are those of words; set task.text.words to true, or leave "
+                    "vectors out"
+                )
             fold = Folder(options)
             words = {fold(token) for tokens in texts.tokens for token in tokens}
-            vectors = read_vectors(options.vectors, words, extra=options.extra_vectors)
+            vectors = read_vectors(
+                options.vectors,
+                words,
+                extra=options.extra_vectors,
+                usable=lambda word: fold(word) == word,
+            )
         self.vocabulary_ = Vocabulary.learn(texts.tokens, options, vectors[0] if vectors else ())
         self._vectors = vectors
         if not self.vocabulary_.streams:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.texts import Texts, as_texts
 from kseq.errors import DataError
+from kseq.estimators.emissions import emitted
 from kseq.estimators.spans import TextSpan, collect_spans, served_tags
 from kseq.estimators.supervised import Encoded, SupervisedEstimator
 from kseq.inference import Forward, traced
@@ -31,6 +33,7 @@ class TagAnswers(SupervisedEstimator):
     classes_: np.ndarray | None
     _crf: CRF
     _decoder: TagDecoder
+    _nbest: dict[int, Callable[..., Any]]
     _emit: Forward
     _quick: Forward
 
@@ -66,7 +69,11 @@ class TagAnswers(SupervisedEstimator):
         return self._predict(X, "probabilities")
 
     def predict_label_proba(self, X: Any) -> np.ndarray:
-        """The probability of every label of each text, `(n, labels)`, as in `classes_`."""
+        """The probability of every label of each text, `(n, labels)`, as in `classes_`.
+
+        Raises:
+            DataError: If the tagger was fitted without labels.
+        """
         check_is_fitted(self)
         if self.classes_ is None:
             raise DataError("the tagger was fitted to tags alone, so texts have no label")
@@ -77,22 +84,25 @@ class TagAnswers(SupervisedEstimator):
 
         Args:
             X: Texts.
-            n: How many; a short text may have fewer.
+            n: How many; a short text may have fewer, and none where the scheme allows none.
+
+        Raises:
+            DataError: If n is not positive.
         """
         check_is_fitted(self)
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise DataError(f"n: expected a whole number above 0, got {n!r}")
         sequences = self._encode(self._texts(X))
         found: list[list[tuple[list[str], float]]] = [[] for _ in range(len(sequences))]
-        decode = traced(
-            lambda emissions, mask: self._crf.decode_nbest(emissions, mask, n=int(n)),
-            [(None, None, len(self.tags_)), (None, None)],
-            ["float32", "bool"],
-        )
-        for rows in self._chunks(sequences.lengths):
-            inputs = sequences.inputs(rows)
-            emissions = self._emit(inputs)["emissions"]
-            mask = np.arange(emissions.shape[1]) < inputs["lengths"][:, None]
+        decode = self._nbest.get(int(n))
+        if decode is None:
+            decode = self._nbest[int(n)] = traced(
+                lambda emissions, mask: self._crf.decode_nbest(emissions, mask, n=int(n)),
+                [(None, None, len(self.tags_)), (None, None)],
+                ["float32", "bool"],
+            )
+        chunks = self._chunks(sequences.lengths)
+        for rows, emissions, mask in emitted(self._emit, sequences, chunks):
             best = decode(emissions, mask)
             tags, scores = (keras.ops.convert_to_numpy(each) for each in best)
             for place, row in enumerate(rows):

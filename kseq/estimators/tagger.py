@@ -52,7 +52,8 @@ class SequenceTagger(TagAnswers):
         strict: Whether taggings that the scheme does not allow are an error in `fit`; otherwise
             they are repaired, with a warning that counts them.
         calibrate: Whether probabilities are made to mean what they say by a temperature that is
-            fitted to the validation data (Guo et al. 2017). It does not change the tags.
+            fitted to the validation data (Guo et al. 2017). It does not change the tags, and labels
+            of whole texts have none.
         tune_f1: Whether tags are chosen for the best F1 of their spans on the validation data, in
             place of the most probable: by a shift of the scores of `O` that is fitted to them.
             Probabilities and the n best taggings do not know of it.
@@ -200,7 +201,8 @@ class SequenceTagger(TagAnswers):
         if not len(self.tags_):
             raise DataError("X: no text has a token in it")
         if valid_texts is not None:
-            valid_texts, valid_gold = without_unseen(valid_texts, valid_gold, gold)
+            name = "y, held out of it" if validation_data is None else "validation y"
+            valid_texts, valid_gold = without_unseen(valid_texts, valid_gold, gold, name)
         spec = Spec(
             outputs=len(self.tags_),
             per_step=True,
@@ -224,6 +226,10 @@ class SequenceTagger(TagAnswers):
         if valid_texts is None:
             return train, None
         encoded = self._encode(valid_texts)
+        if not encoded.lengths.any():
+            if validation_data is not None:
+                raise DataError("validation X: no text has a token in it")
+            return train, None
         self._validation = (valid_texts, encoded, valid_gold)
         return train, SequenceBatches(encoded, self._ids(valid_gold), batch_size=size, ragged=True)
 
@@ -273,12 +279,13 @@ class SequenceTagger(TagAnswers):
         if self.spec_.classes:
             raw["label_probabilities"] = outputs["label_probabilities"]
         emit = keras.Model(inputs, raw, name="emissions")
+        self._nbest = {}
         self._emit = Forward(emit)
         self._quick = Forward(emit, self._decode)
         return self._trainable(inputs, scores), keras.Model(inputs, outputs, name="servable")
 
     def score(self, X: Any, y: Any) -> float:
-        """F1 of the spans, or accuracy where tags stand for none."""
+        """F1 of the spans, or accuracy where tags stand for none; raises what `evaluate` does."""
         found = self.evaluate(X, y)
         return found.metrics[found.primary]
 
@@ -288,26 +295,38 @@ class SequenceTagger(TagAnswers):
         Args:
             X: Texts that the tagger was not fitted to.
             y: Their tags, or pairs of tags and label.
+
+        Raises:
+            DataError: If the targets do not fit the texts, or have labels where those of the
+                training had none, or none where they had.
         """
         check_is_fitted(self)
         texts = self._texts(X)
-        return self._evaluate(texts, self._encode(texts), read_gold(y, texts))
+        gold = read_gold(y, texts)
+        if (gold.labels is None) != (self.classes_ is None):
+            had, have = ("none", "some") if self.classes_ is None else ("some", "none")
+            raise DataError(
+                f"y: the training texts had {had} with a label beside their tags, these have {have}"
+            )
+        return self._evaluate(texts, self._encode(texts), gold)
 
     def _evaluate(self, texts: Texts, sequences: Encoded, gold: Gold) -> Evaluation:
-        words = self._word_ids(texts)
-        ends = np.cumsum(sequences.lengths)[:-1]
-        baseline = np.split(self.tags_[self.baseline_.tags[words]], ends)
         predicted = self._tagged(sequences)
         options: dict[str, Any] = {}
+        if self.vocabulary_.options.words:  # else no word is known
+            words = self._word_ids(texts)
+            ends = np.cumsum(sequences.lengths)[:-1]
+            baseline = np.split(self.tags_[self.baseline_.tags[words]], ends)
+            options["baseline"] = [tags.tolist() for tags in baseline]
+            options["known"] = self.baseline_.seen[words]
         if self.classes_ is not None:
             predicted, labels = [tags for tags, _ in predicted], [label for _, label in predicted]
             options["labels"], options["predicted_labels"] = gold.labels, labels
-            options["baseline_labels"] = [self.baseline_.label] * len(labels)
+            if "baseline" in options:
+                options["baseline_labels"] = [self.baseline_.label] * len(labels)
         return evaluate_tagging(
             gold.tags,
             predicted,
-            baseline=[tags.tolist() for tags in baseline],
-            known=self.baseline_.seen[words],
             names=self.tags_.tolist(),
             reading=self.recipe_.task["reading"],
             **options,

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from kseq.data.sequences import Sequences
 from kseq.data.text_sequences import TextSequences
+from kseq.estimators.emissions import emitted
 from kseq.inference import Forward, traced
 from kseq.layers.crf import CRF
 
@@ -37,13 +38,10 @@ def fit_temperature(
         Guo et al. (2017), On calibration of modern neural networks.
     """
     batches: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for rows in chunks:
-        inputs = sequences.inputs(rows)
-        emissions = emit(inputs)["emissions"]
+    for rows, emissions, mask in emitted(emit, sequences, chunks):
         ids = np.zeros(emissions.shape[:2], np.int32)
         for place, row in zip(ids, rows, strict=True):
             place[: len(tags[row])] = tags[row]
-        mask = np.arange(emissions.shape[1]) < inputs["lengths"][:, None]
         batches.append((emissions, ids, mask))
     names = int(chain.start.shape[0])
     likelihood = traced(

@@ -282,6 +282,13 @@ def _scheme(
 ) -> Scheme | None:
     """The scheme of all tags; the truth, or what the model knows, says whether there is one."""
     known = {*names, *chain.from_iterable(truth)}
+    if scheme_of(names):
+        for number, tags in enumerate(truth):
+            if scheme_of({*tags, "B-x"}) is None:
+                raise DataError(
+                    f"truth, sequence {number}: expected tags of a span scheme as those of the "
+                    f"model, got {shown(list(tags))}"
+                )
     if scheme_of(known) is None and not known <= {OUTSIDE}:
         return None
     for row, tagging in taggings.items():

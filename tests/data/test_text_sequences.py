@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from kseq.data.text_sequences import TextSequences
-from kseq.errors import DataError
 
 # Three distinct tokens, of one, two and four characters; the last but one word is rare.
 TABLES = {
@@ -82,12 +81,6 @@ def test_take_keeps_tables_and_lengths():
 
 def test_text_has_no_features_and_no_length_of_its_own():
     assert (sequences().features, sequences().time) == (0, None)
-
-
-def test_some_text_has_to_have_a_token():
-    sequences().check_not_empty("X")
-    with pytest.raises(DataError, match="validation X: no text has a token in it"):
-        sequences().take(np.array([1, 1])).check_not_empty("validation X")
 
 
 def test_the_tables_are_not_changed():

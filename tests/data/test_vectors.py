@@ -143,3 +143,10 @@ def test_a_million_rows_are_passed_over_in_seconds(folder):
     words, vectors = read_vectors(name, [f"word{i}" for i in range(0, 1_200_000, 100)])
     assert (len(words), vectors.shape) == (12_000, (12_000, 25))
     assert time.perf_counter() - begun < 20
+
+
+def test_words_that_are_never_looked_up_take_no_room(tmp_path):
+    (tmp_path / "v.txt").write_text("The 1 2\nthe 3 4\n1984 5 6\nBo 7 8\nrome 9 10\n")
+    with search_in(tmp_path):
+        found, _ = read_vectors("v.txt", ["Bo"], extra=2, usable=str.islower)
+    assert found == ["the", "Bo", "rome"]

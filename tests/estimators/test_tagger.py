@@ -226,10 +226,45 @@ def test_impossible_taggings_are_repaired_and_counted_or_refused():
 
 def test_a_tag_never_seen_in_training_is_one_warning_in_validation_and_an_error_in_the_score():
     held = ([["Ana"], ["Bo"]], [["B-name"], ["B-pet"]])
-    with pytest.warns(UserWarning, match=r"validation y: text 1: 'B-pet' does not occur in train"):
+    with pytest.warns(UserWarning, match=r"validation y: text 1 \('Bo'\): 'B-pet' does not"):
         _, valid = quick()._prepare(TOKENS, TAGS, held)
     assert len(valid.sequences) == 1
     assert fitted().evaluate(*held).metrics["recall"] == 0.5
+
+
+def test_one_misspelt_tag_is_said_to_make_plain_tags_of_all():
+    tags = [list(each) for each in TAGS]
+    tags[2][1] = "B_name"
+    with pytest.warns(UserWarning, match=r"y: text 2, token 1: 'B_name' is neither O nor a prefix"):
+        strayed = quick().fit(TOKENS, tags)
+    with pytest.raises(DataError, match="the tags stand for no spans"):
+        strayed.predict_spans(TOKENS)
+    with pytest.raises(DataError, match=r"truth, sequence 0: expected tags of a span scheme"):
+        fitted().score([["Bo"]], [["B_name"]])
+
+
+def test_labels_are_scored_where_they_were_learned():
+    with pytest.raises(DataError, match="the training texts had none with a label"):
+        fitted().score(TOKENS, list(zip(TAGS, LABELS, strict=True)))
+    with pytest.raises(DataError, match="the training texts had some with a label"):
+        joint().score(TOKENS, TAGS)
+    with pytest.raises(DataError, match=r"y: text 0, token 0|y: text 0: expected a pair"):
+        quick().fit(TOKENS, [[tags, "met"] for tags in TAGS])
+
+
+def test_validation_texts_have_tokens():
+    with pytest.raises(DataError, match="validation X: no text has a token in it"):
+        quick().fit(TOKENS, TAGS, validation_data=([[], []], [[], []]))
+
+
+def test_without_words_there_is_no_baseline_of_words(tmp_path):
+    found = quick(text={"words": False}).fit(TOKENS, TAGS).evaluate(TOKENS, TAGS)
+    assert not found.baselines
+    assert "unknown_accuracy" not in found.metrics
+    (tmp_path / "v.txt").write_text("Bo 1 2\n")
+    text = {"words": False, "vectors": str(tmp_path / "v.txt")}
+    with pytest.raises(RecipeError, match=r"task\.text\.vectors: are those of words"):
+        quick(text=text).fit(TOKENS, TAGS)
 
 
 def test_questions_that_cannot_be_answered():

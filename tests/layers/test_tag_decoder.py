@@ -199,6 +199,33 @@ def test_saved_reloaded_and_exported(names, tmp_path):
             np.testing.assert_allclose(served.serve(batch)[name], value, atol=1e-5)
 
 
+def test_a_shift_of_what_is_outside_changes_tags_and_no_probability():
+    decoder = TagDecoder(
+        CRF(initializer="zeros"), continues=[[False, False], [False, False]], outside=[False, True]
+    )
+    scores = np.array([[[0.0, 1.0], [0.0, 3.0]]], "float32")
+    before = decoded(decoder, scores, None)
+    decoder.outside_shift.assign(2.0)
+    after = decoded(decoder, scores, None)
+    assert (before["tags"].tolist(), after["tags"].tolist()) == ([[1, 1]], [[0, 1]])
+    np.testing.assert_array_equal(before["probabilities"], after["probabilities"])
+    np.testing.assert_allclose(after["span_probabilities"], [[1 / (1 + np.e), 0.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"continues": [[False]]},
+        {"outside": [True]},
+        {"continues": [[False]], "outside": [True, False]},
+    ],
+    ids=str,
+)
+def test_continues_and_outside_belong_together(given):
+    with pytest.raises(ValueError, match="continues and outside: expected booleans"):
+        TagDecoder(CRF(), **given)
+
+
 def test_it_stands_alone_and_is_float32_under_any_policy():
     keras.config.set_dtype_policy("mixed_float16")
     try:
