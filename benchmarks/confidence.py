@@ -3,7 +3,7 @@
     kseq train recipes/wnut17.yaml
     python benchmarks/confidence.py saved_models/wnut17
 
-Of an artefact, on the test part of its own recipe:
+Of an artefact that finds spans, on the test part of its own recipe:
 
 - how far the probabilities of the spans found are from the share that is right (expected
   calibration error in ten bins), with the temperature that was fitted to the validation part, and
@@ -30,16 +30,24 @@ from kseq.data.texts import as_texts
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.text_serving import token_request
 from kseq.report.calibration import with_calibration
+from kseq.report.facts import taggings
 from kseq.run import read_data
 from kseq.serving.text_endpoints import TEXT, TOKENS
 from kseq.serving.verify import Case, verify
+from kseq.tags import scheme_of
 
 RESULTS = Path(__file__).parent / "results" / "confidence.json"
 ODD = ["", "Bo", "x " * 500, "Ζῷον ൠ ǂ 𓀀", "😀 👨‍👩‍👧 🇩🇪", "שלום עולם", "مرحبا بالعالم"]
 
 
 def calibration(tagger: SequenceTagger, X: Any, y: Any) -> dict[str, float]:
-    """The calibration error of the spans, as they are and at a temperature of one."""
+    """The calibration error of the spans, as they are and at a temperature of one.
+
+    Args:
+        tagger: A fitted tagger.
+        X: Texts.
+        y: Their targets.
+    """
     evaluation = tagger.evaluate(X, y)
     temperature = tagger.temperature_
     found = {"f1": evaluation.metrics["f1"], "temperature": temperature}
@@ -56,6 +64,12 @@ def nbest(tagger: SequenceTagger, X: Any, y: Any, n: int = 10) -> dict[str, floa
     """The share of sentences whose gold tagging is the best one, and is among the best n.
 
     Sentences whose gold tagging holds a span are counted beside all: the others are easy.
+
+    Args:
+        tagger: A fitted tagger.
+        X: Texts.
+        y: Their tags.
+        n: The length of the lists.
     """
     lists = tagger.predict_nbest(X, n)
     first = np.array([found[0][0] == gold for found, gold in zip(lists, y, strict=True)])
@@ -99,14 +113,16 @@ def main() -> None:
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for path in given.artefacts:
         tagger = kseq.load(path)
-        assert isinstance(tagger, SequenceTagger)
+        if not isinstance(tagger, SequenceTagger) or scheme_of(tagger.tags_.tolist()) is None:
+            raise SystemExit(f"{path}: finds no spans, so that there is nothing to measure here")
         part = read_data(tagger.recipe_).test
         assert part is not None
-        newest = max((p for p in path.iterdir() if p.name.isdecimal()), key=lambda p: int(p.name))
+        versions = [p for p in path.iterdir() if p.name.isdecimal()]
+        newest = max(versions, key=lambda p: int(p.name), default=path)
         sentences = [*(text.split() for text in ODD), *part.X][: given.sentences]
         results[tagger.recipe_.name] = {
             "calibration": calibration(tagger, part.X, part.y),
-            "nbest": nbest(tagger, part.X, part.y),
+            "nbest": nbest(tagger, part.X, taggings(part.y)),
             "served": served(tagger, newest, sentences),
         }
         print(json.dumps({tagger.recipe_.name: results[tagger.recipe_.name]}, indent=1))
