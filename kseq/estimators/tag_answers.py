@@ -1,4 +1,4 @@
-"""What a fitted tagger answers: tags, probabilities, spans, the n best taggings."""
+"""What a fitted tagger answers: tags, probabilities, spans, the n best taggings, its score."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.texts import Texts, as_texts
 from kseq.errors import DataError
+from kseq.estimators.baseline import WordBaseline
 from kseq.estimators.emissions import emitted
+from kseq.estimators.gold import Gold, read_gold
 from kseq.estimators.spans import TextSpan, collect_spans, served_tags
 from kseq.estimators.supervised import Encoded, SupervisedEstimator
 from kseq.inference import Forward, traced
 from kseq.layers.crf import CRF
 from kseq.layers.tag_decoder import TagDecoder
+from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.tagging import evaluate_tagging
 from kseq.tags import scheme_of
 
 
@@ -31,6 +35,7 @@ class TagAnswers(SupervisedEstimator):
 
     tags_: np.ndarray
     classes_: np.ndarray | None
+    baseline_: WordBaseline
     _crf: CRF
     _decoder: TagDecoder
     _nbest: dict[int, Callable[..., Any]]
@@ -128,6 +133,58 @@ class TagAnswers(SupervisedEstimator):
         texts = self._texts(X)
         names = ["tags", "starts", "ends", "span_probabilities"]
         return collect_spans(texts, self.spec_.tags, self._answers(self._encode(texts), names))
+
+    def score(self, X: Any, y: Any) -> float:
+        """F1 of the spans, or accuracy where tags stand for none; raises what `evaluate` does."""
+        found = self.evaluate(X, y)
+        return found.metrics[found.primary]
+
+    def evaluate(self, X: Any, y: Any = None) -> Evaluation:
+        """Scores held-out texts, beside giving each word its commonest tag.
+
+        Args:
+            X: Texts that the tagger was not fitted to.
+            y: Their tags, or pairs of tags and label.
+
+        Raises:
+            DataError: If the targets do not fit the texts, or have labels where those of the
+                training had none, or none where they had.
+        """
+        check_is_fitted(self)
+        texts = self._texts(X)
+        gold = read_gold(y, texts)
+        if (gold.labels is None) != (self.classes_ is None):
+            had, have = ("none", "some") if self.classes_ is None else ("some", "none")
+            raise DataError(
+                f"y: the training texts had {had} with a label beside their tags, these have {have}"
+            )
+        return self._evaluate(texts, self._encode(texts), gold)
+
+    def _evaluate(self, texts: Texts, sequences: Encoded, gold: Gold) -> Evaluation:
+        predicted = self._tagged(sequences)
+        options: dict[str, Any] = {}
+        if self.vocabulary_.options.words:  # else no word is known
+            words = self._word_ids(texts)
+            ends = np.cumsum(sequences.lengths)[:-1]
+            baseline = np.split(self.tags_[self.baseline_.tags[words]], ends)
+            options["baseline"] = [tags.tolist() for tags in baseline]
+            options["known"] = self.baseline_.seen[words]
+        if self.classes_ is not None:
+            predicted, labels = [tags for tags, _ in predicted], [label for _, label in predicted]
+            options["labels"], options["predicted_labels"] = gold.labels, labels
+            if "baseline" in options:
+                options["baseline_labels"] = [self.baseline_.label] * len(labels)
+        return evaluate_tagging(
+            gold.tags,
+            predicted,
+            names=self.tags_.tolist(),
+            reading=self.recipe_.task["reading"],
+            **options,
+        )
+
+    def _word_ids(self, texts: Texts) -> np.ndarray:
+        """The word id of every token of all texts, in one row."""
+        return self.vocabulary_.word_ids([token for each in texts.tokens for token in each])
 
     def _decode(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
         """The best tagging, without all that `servable_` finds beside it."""

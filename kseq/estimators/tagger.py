@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts, as_texts
@@ -30,8 +29,7 @@ from kseq.layers.crf import CRF
 from kseq.layers.masking import LengthMask
 from kseq.layers.tag_decoder import TagDecoder
 from kseq.losses import ChainLoss, TagCrossEntropy
-from kseq.metrics.evaluation import Evaluation
-from kseq.metrics.tagging import Reading, evaluate_tagging
+from kseq.metrics.tagging import Reading
 from kseq.registry import tasks
 from kseq.spec import Spec
 from kseq.tags import OUTSIDE, continues, forbidden, scheme_of
@@ -241,10 +239,6 @@ class SequenceTagger(TagAnswers):
             return tags
         return {"tags": tags, "classes": np.searchsorted(self.classes_, gold.labels)}
 
-    def _word_ids(self, texts: Texts) -> np.ndarray:
-        """The word id of every token of all texts, in one row."""
-        return self.vocabulary_.word_ids([token for each in texts.tokens for token in each])
-
     def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
         inputs, scores = self._inputs(network)
         names = self.spec_.tags
@@ -283,54 +277,6 @@ class SequenceTagger(TagAnswers):
         self._emit = Forward(emit)
         self._quick = Forward(emit, self._decode)
         return self._trainable(inputs, scores), keras.Model(inputs, outputs, name="servable")
-
-    def score(self, X: Any, y: Any) -> float:
-        """F1 of the spans, or accuracy where tags stand for none; raises what `evaluate` does."""
-        found = self.evaluate(X, y)
-        return found.metrics[found.primary]
-
-    def evaluate(self, X: Any, y: Any = None) -> Evaluation:
-        """Scores held-out texts, beside giving each word its commonest tag.
-
-        Args:
-            X: Texts that the tagger was not fitted to.
-            y: Their tags, or pairs of tags and label.
-
-        Raises:
-            DataError: If the targets do not fit the texts, or have labels where those of the
-                training had none, or none where they had.
-        """
-        check_is_fitted(self)
-        texts = self._texts(X)
-        gold = read_gold(y, texts)
-        if (gold.labels is None) != (self.classes_ is None):
-            had, have = ("none", "some") if self.classes_ is None else ("some", "none")
-            raise DataError(
-                f"y: the training texts had {had} with a label beside their tags, these have {have}"
-            )
-        return self._evaluate(texts, self._encode(texts), gold)
-
-    def _evaluate(self, texts: Texts, sequences: Encoded, gold: Gold) -> Evaluation:
-        predicted = self._tagged(sequences)
-        options: dict[str, Any] = {}
-        if self.vocabulary_.options.words:  # else no word is known
-            words = self._word_ids(texts)
-            ends = np.cumsum(sequences.lengths)[:-1]
-            baseline = np.split(self.tags_[self.baseline_.tags[words]], ends)
-            options["baseline"] = [tags.tolist() for tags in baseline]
-            options["known"] = self.baseline_.seen[words]
-        if self.classes_ is not None:
-            predicted, labels = [tags for tags, _ in predicted], [label for _, label in predicted]
-            options["labels"], options["predicted_labels"] = gold.labels, labels
-            if "baseline" in options:
-                options["baseline_labels"] = [self.baseline_.label] * len(labels)
-        return evaluate_tagging(
-            gold.tags,
-            predicted,
-            names=self.tags_.tolist(),
-            reading=self.recipe_.task["reading"],
-            **options,
-        )
 
     def _score(self, texts: Texts, sequences: Encoded, gold: Gold) -> float:
         """What the best epoch is the best in: the score, and of labels their accuracy as well."""

@@ -47,6 +47,13 @@ def built(name: str, spec: Spec) -> keras.Model:
         pytest.skip(str(refusal))
 
 
+def without_dropout(model: keras.Model) -> None:
+    """Sets the rate of every dropout to 0, of those inside other layers too."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+
+
 @pytest.mark.parametrize("name", builders.names())
 def test_a_builder_refuses_one_kind_of_targets_at_most(name):
     """Whatever else the data is, it takes targets a step, or targets a sequence, or both."""
@@ -197,9 +204,7 @@ def test_padding_does_not_matter_in_training(name, kind):
     trained = []
     for time in (6, 10):
         model = built(name, spec)
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0.0
+        without_dropout(model)
         loss, target = objective(model, spec, time)
         model.compile("sgd", loss, run_eagerly=True)
         model.train_on_batch(resized(batch, time), target)
