@@ -195,7 +195,8 @@ def _numeric(array: np.ndarray, name: str) -> np.ndarray:
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{name}: not all values are numbers: {error}") from None
+            hint = "; text is a list of strings" if isinstance(error, ValueError) else ""
+            raise DataError(f"{name}: not all values are numbers: {error}{hint}") from None
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     if array.dtype.itemsize > 4 and np.isfinite(array).all() and array.size:

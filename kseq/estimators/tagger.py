@@ -198,6 +198,9 @@ class SequenceTagger(TagAnswers):
         self.classes_ = None if gold.labels is None else np.unique(gold.labels)
         if not len(self.tags_):
             raise DataError("X: no text has a token in it")
+        if self.classes_ is not None and len(self.classes_) < 2:
+            only = self.classes_[0].item()
+            raise DataError(f"y: has the label {only!r} alone; at least 2 are needed, or none")
         if valid_texts is not None:
             name = "y, held out of it" if validation_data is None else "validation y"
             valid_texts, valid_gold = without_unseen(valid_texts, valid_gold, gold, name)

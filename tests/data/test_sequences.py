@@ -108,6 +108,7 @@ def test_two_dimensions_are_sequences_of_one_feature(given, lengths):
         ([[1, "a"]], "not all values are numbers"),
         ([["x"], ["y", "z"]], "X\\[0\\]: not all values are numbers"),
         (pd.DataFrame({"a": [1], "b": ["x"]}), "not all values are numbers"),
+        (pd.DataFrame({"text": ["a film"]}), "'a film'; text is a list of strings"),
         ([[[1, 2], [3]]], "X\\[0\\]: its time steps differ in their number of features"),
         ([np.zeros((2, 3)), np.zeros((3, 2))], "X\\[1\\]: has 2 features .*X\\[0\\] has 3"),
         (np.where(CUBE == 3, np.nan, CUBE), "NaN in sequence 0, step 1, feature 1"),

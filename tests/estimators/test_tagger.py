@@ -252,6 +252,11 @@ def test_labels_are_scored_where_they_were_learned():
         quick().fit(TOKENS, [[tags, "met"] for tags in TAGS])
 
 
+def test_one_label_is_nothing_to_learn():
+    with pytest.raises(DataError, match="y: has the label 'met' alone; at least 2 are needed"):
+        quick().fit(TOKENS, [(tags, "met") for tags in TAGS])
+
+
 def test_validation_texts_have_tokens():
     with pytest.raises(DataError, match="validation X: no text has a token in it"):
         quick().fit(TOKENS, TAGS, validation_data=([[], []], [[], []]))
