@@ -6,7 +6,10 @@ imports it by name for that. On other backends the model is called as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -14,6 +17,8 @@ import numpy as np
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+
+_TOGETHER = min(4, os.cpu_count() or 1)
 
 
 class Forward:
@@ -40,6 +45,27 @@ class Forward:
             }
         )
         return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+    def over(self, batches: Iterable[Mapping[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
+        """The outputs of batch after batch; on TensorFlow some are worked on at the same time.
+
+        The steps of a recurrence follow each other, so that one batch keeps one core busy.
+        """
+        waiting = iter(batches)
+        for first in waiting:  # traces, and a single batch needs no threads
+            yield self(first)
+            break
+        if keras.config.backend() != "tensorflow":
+            yield from map(self, waiting)
+            return
+        running: deque[Future[dict[str, np.ndarray]]] = deque()
+        with ThreadPoolExecutor(_TOGETHER) as pool:
+            for batch in waiting:
+                running.append(pool.submit(self, batch))
+                if len(running) > _TOGETHER:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
 
     def _trace(self) -> Any:
         def run(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -57,3 +57,29 @@ def test_it_follows_the_weights_of_the_model(model):
     layer = model.get_layer("scores")
     layer.bias.assign(layer.bias + 1.0)
     np.testing.assert_allclose(forward(inputs(1, 3))["scores"], before + 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 23])
+def test_batches_at_the_same_time_answer_in_order(model, count):
+    forward = Forward(model)
+    batches = [inputs(1 + number % 3, 2 + number) for number in range(count)]
+    found = list(forward.over(iter(batches)))
+    assert len(found) == count
+    for batch, outputs in zip(batches, found, strict=True):
+        np.testing.assert_array_equal(outputs["scores"], forward(batch)["scores"])
+
+
+def test_batches_are_drawn_as_they_are_needed_and_their_errors_arrive(model):
+    drawn = []
+
+    def batches():
+        for number in range(100):
+            drawn.append(number)
+            yield {} if number == 50 else inputs(1, 3)
+
+    found = Forward(model).over(batches())
+    for _ in range(3):
+        next(found)
+    assert len(drawn) < 20
+    with pytest.raises(KeyError, match="lengths|x"):
+        list(found)

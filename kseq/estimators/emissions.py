@@ -36,9 +36,9 @@ def emitted(
         sequences: The texts.
         chunks: Which of them are looked at together.
     """
-    for rows in chunks:
-        inputs = sequences.inputs(rows)
-        emissions = emit(inputs)["emissions"]
+    batches = (sequences.inputs(rows) for rows in chunks)
+    for rows, answer in zip(chunks, emit.over(batches), strict=True):
+        emissions = answer["emissions"]
         yield Emitted(
             rows, emissions, np.arange(emissions.shape[1]) < sequences.lengths[rows][:, None]
         )

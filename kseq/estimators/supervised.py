@@ -179,8 +179,9 @@ class SupervisedEstimator(Estimator):
         """
         lengths = sequences.lengths
         results = {name: [np.empty(0)] * len(lengths) for name in outputs}
-        for rows in self._chunks(lengths):
-            answer = (forward or self._forward)(sequences.inputs(rows))
+        chunks = self._chunks(lengths)
+        batches = (sequences.inputs(rows) for rows in chunks)
+        for rows, answer in zip(chunks, (forward or self._forward).over(batches), strict=True):
             for name in outputs:
                 cut = self.spec_.per_step and name not in self.whole_outputs
                 for row, value in zip(rows, answer[name], strict=True):
