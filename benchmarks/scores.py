@@ -75,7 +75,7 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS")
-    return f"{os.cpu_count()} cores, {model}{f', {threads} of them used' if threads else ''}"
+    return f"{os.cpu_count()} cores, {model}{f', TF_NUM_INTRAOP_THREADS={threads}' if threads else ''}"
 
 
 def load() -> dict[str, Any]:
