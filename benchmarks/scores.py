@@ -75,7 +75,8 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS")
-    return f"{os.cpu_count()} cores, {model}{f', TF_NUM_INTRAOP_THREADS={threads}' if threads else ''}"
+    limit = f", TF_NUM_INTRAOP_THREADS={threads}" if threads else ""
+    return f"{os.cpu_count()} cores, {model}{limit}"
 
 
 def load() -> dict[str, Any]:

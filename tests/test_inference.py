@@ -81,5 +81,5 @@ def test_batches_are_drawn_as_they_are_needed_and_their_errors_arrive(model):
     for _ in range(3):
         next(found)
     assert len(drawn) < 20
-    with pytest.raises(KeyError, match="lengths|x"):
+    with pytest.raises(KeyError, match=r"lengths|x"):
         list(found)
