@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kseq import layers
+    from kseq import compat, layers
     from kseq.builders import build
     from kseq.errors import (
         ArtefactError,
@@ -71,6 +71,7 @@ __all__ = [
     "Spec",
     "TrainingError",
     "build",
+    "compat",
     "from_recipe",
     "layers",
     "load",
@@ -79,8 +80,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "layers":
-        return importlib.import_module("kseq.layers")
+    if name in ("compat", "layers"):
+        return importlib.import_module(f"kseq.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'kseq' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)

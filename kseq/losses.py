@@ -9,8 +9,35 @@ import keras
 from keras import ops
 
 
+class MaskedLoss(keras.losses.Loss):
+    """A sum over the targets that are there, each with its weight, divided by their number.
+
+    A subclass says in `terms` what each target costs and which are there. A weight belongs to a
+    sequence, `(batch,)`, or to each of its steps, `(batch, time)`. As in Keras, the sum is divided
+    by the number of targets, not by the sum of their weights: a weight means the same in every
+    batch.
+    """
+
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """What each target costs, zero where there is none, and how many of them there are."""
+        raise NotImplementedError
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The scalar loss of a batch."""
+        costs, count = self.terms(y_true, ops.convert_to_tensor(y_pred))
+        if sample_weight is not None:
+            weight = ops.cast(sample_weight, costs.dtype)
+            missing = len(costs.shape) - len(weight.shape)
+            costs = costs * ops.reshape(weight, (*ops.shape(weight), *[1] * missing))
+        return ops.sum(costs) / ops.maximum(ops.cast(count, costs.dtype), 1.0)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The scalar loss of a batch without weights."""
+        return self(y_true, y_pred)
+
+
 @keras.saving.register_keras_serializable(package="kseq")
-class MaskedError(keras.losses.Loss):
+class MaskedError(MaskedLoss):
     """The mean error over the targets that are there; a NaN target is absent.
 
     Padding and missing values are NaN in `y_true`, so they count neither in the sum nor in the
@@ -38,9 +65,8 @@ class MaskedError(keras.losses.Loss):
             raise ValueError(f"kind: expected mse, mae or huber, got {kind!r}")
         self.kind = kind
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The scalar mean over all targets present."""
-        y_pred = ops.convert_to_tensor(y_pred)
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """The error of each target."""
         y_true = ops.cast(y_true, y_pred.dtype)
         present = ops.logical_not(ops.isnan(y_true))
         # The NaN is replaced before the difference, or its gradient would be NaN as well.
@@ -53,15 +79,14 @@ class MaskedError(keras.losses.Loss):
             value = size
         else:
             value = ops.where(size <= 1.0, 0.5 * ops.square(error), size - 0.5)
-        count = ops.sum(ops.cast(present, y_pred.dtype))
-        return ops.sum(value) / ops.maximum(count, 1.0)
+        return value, ops.sum(ops.cast(present, y_pred.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "kind": self.kind}
 
 
-class ChainLoss(keras.losses.Loss):
+class ChainLoss(MaskedLoss):
     """The negative log-likelihood of taggings, a step.
 
     It belongs to a layer, and no file could hold it: a model that was compiled with it is to be
@@ -77,8 +102,8 @@ class ChainLoss(keras.losses.Loss):
         super().__init__(name=name)
         self.likelihood = likelihood
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The scalar sum over all sequences, divided by the number of tags.
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """The negative log-likelihood of each tagging, and the number of tags.
 
         Args:
             y_true: Tag ids, `(batch, time)`; a step with -1 has no tag.
@@ -86,12 +111,11 @@ class ChainLoss(keras.losses.Loss):
         """
         present = ops.greater_equal(y_true, 0)
         tags = ops.cast(ops.maximum(y_true, 0), "int32")
-        total = ops.sum(self.likelihood(y_pred, tags, present))
-        return total / ops.maximum(ops.sum(ops.cast(present, total.dtype)), 1.0)
+        return self.likelihood(y_pred, tags, present), ops.sum(ops.cast(present, "int32"))
 
 
 @keras.saving.register_keras_serializable(package="kseq")
-class TagCrossEntropy(keras.losses.Loss):
+class TagCrossEntropy(MaskedLoss):
     """The cross-entropy of tags that are chosen each by itself, a step.
 
     Args:
@@ -111,8 +135,8 @@ class TagCrossEntropy(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The scalar mean over all steps that have a tag.
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """The cross-entropy of each step.
 
         Args:
             y_true: Tag ids, `(batch, time)`; a step with -1 has no tag.
@@ -123,7 +147,7 @@ class TagCrossEntropy(keras.losses.Loss):
         smooth = self.label_smoothing
         truth = truth * (1 - smooth) + smooth / y_pred.shape[-1]
         error = -ops.sum(truth * ops.log_softmax(y_pred), axis=-1)
-        return ops.sum(error * present) / ops.maximum(ops.sum(present), 1.0)
+        return error * present, ops.sum(present)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""

@@ -31,6 +31,7 @@ ROWS = [
     ["estimators"],
     ["serving"],
     ["training", "inference"],
+    ["compat"],
     ["data"],
     ["builders"],
     ["layers", "losses", "metrics"],

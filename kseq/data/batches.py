@@ -27,7 +27,10 @@ class SequenceBatches(keras.utils.PyDataset):
             ids; or a dict of both kinds by the names of the model's outputs.
         batch_size: Sequences a batch.
         ragged: Whether the model takes `lengths`.
+        weights: How much each sequence counts, `(n,)`, or each of its steps, a list of `(time,)`;
+            or a dict of both kinds by the names of the model's outputs.
         seed: Of the order of every epoch; None keeps the given order.
+        epoch: The first epoch.
         mixup: Parameter of the Beta distribution that sequences are mixed by; 0 mixes none.
     """
 
@@ -38,7 +41,9 @@ class SequenceBatches(keras.utils.PyDataset):
         *,
         batch_size: int,
         ragged: bool,
+        weights: Targets | dict[str, Targets] | None = None,
         seed: int | None = None,
+        epoch: int = 0,
         mixup: float = 0.0,
     ) -> None:
         super().__init__()
@@ -48,7 +53,8 @@ class SequenceBatches(keras.utils.PyDataset):
         self.ragged = ragged
         self.seed = seed
         self.mixup = mixup
-        self.epoch = 0
+        self.weights = weights
+        self.epoch = epoch
         self._plan()
 
     @property
@@ -59,7 +65,7 @@ class SequenceBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.num_batches
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self._batches[index]
         inputs = self._inputs(index)
         if index == 0 and self.ragged and self.num_batches > 1:
@@ -69,10 +75,15 @@ class SequenceBatches(keras.utils.PyDataset):
             y: Any = {name: _padded(each, rows, time) for name, each in self.targets.items()}
         else:
             y = _padded(self.targets, rows, time)
-        if self.ragged:
-            return inputs, y
-        x = inputs["x"]
-        return self._mix(index, x, y) if self.mixup else (x, y)
+        x = inputs if self.ragged else inputs["x"]
+        weights: Any = None
+        if isinstance(self.weights, dict):
+            weights = {name: _padded(w, rows, time, 0) for name, w in self.weights.items()}
+        elif self.weights is not None:
+            weights = _padded(self.weights, rows, time, 0)
+        if self.mixup:
+            x, y, weights = self._mix(index, x, y, weights)
+        return (x, y) if weights is None else (x, y, weights)
 
     def on_epoch_end(self) -> None:
         """Draws the order of the next epoch."""
@@ -118,22 +129,27 @@ class SequenceBatches(keras.utils.PyDataset):
             free[name] = np.pad(array, [(0, extra) for extra in more])
         return free
 
-    def _mix(self, index: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _mix(self, index: int, x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
         rng = np.random.default_rng([self.seed or 0, self.epoch, index])
         other = rng.permutation(len(x))
         share = rng.beta(self.mixup, self.mixup, len(x)).astype(np.float32)
         mix_x, mix_y = share[:, None, None], share[:, None]
-        return mix_x * x + (1 - mix_x) * x[other], mix_y * y + (1 - mix_y) * y[other]
+        x = mix_x * x + (1 - mix_x) * x[other]
+        if weights is not None:  # the two losses are mixed, each with its own weight
+            mixed = share * weights + (1 - share) * weights[other]
+            mix_y = (share * weights / mixed)[:, None]
+            weights = mixed
+        return x, mix_y * y + (1 - mix_y) * y[other], weights
 
 
-def _padded(targets: Targets, rows: np.ndarray, time: int) -> np.ndarray:
-    """The targets of `rows`; where a step has none, NaN, or -1 for ids."""
+def _padded(targets: Targets, rows: np.ndarray, time: int, absent: float = np.nan) -> np.ndarray:
+    """The targets of `rows`; where a step has none, what is absent: for ids that is -1."""
     if isinstance(targets, np.ndarray):
         return targets[rows].astype(np.float32)
     first = targets[0]
-    ids = first.dtype.kind in "iu"
     shape = (len(rows), time, *first.shape[1:])
-    y = np.full(shape, -1, np.int32) if ids else np.full(shape, np.nan, np.float32)
+    ids = first.dtype.kind in "iu"
+    y = np.full(shape, -1, np.int32) if ids else np.full(shape, absent, np.float32)
     for place, row in zip(y, rows, strict=True):
         place[: len(targets[row])] = targets[row]
     return y

@@ -2,95 +2,72 @@
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.builders.build import build
-from kseq.errors import ArtefactError
-from kseq.inference import Forward
+from kseq.errors import ArtefactError, RecipeError
+from kseq.estimators.models import POOL, Loan, Models
+from kseq.estimators.parameters import Parameters
 from kseq.metrics.evaluation import Evaluation
 from kseq.recipe import Recipe, Training
-from kseq.recipe.recipe import NOT_TASK
+from kseq.registry import builders
 from kseq.schema import fill
 from kseq.serving.artefact import Artefact
 from kseq.serving.save import save
 from kseq.serving.weights import assign, collect
 from kseq.spec import Spec
-from kseq.training import fit, seeded
+from kseq.training import seeded
 
-SECTIONS = ("model", "training")
 Batches = tuple[keras.utils.PyDataset, keras.utils.PyDataset | None]
 
 
-class Estimator(BaseEstimator, ABC):
+class Estimator(Parameters, ABC):
     """The base of all estimators.
 
     A subclass says how data becomes batches, and how the builder's network is joined to its
-    preprocessing (`_assemble`). It keeps two Keras models over the same layers: `model_`, which is
+    preprocessing (`_assemble`). It has two Keras models over the same layers: `model_`, which is
     trained, and `servable_`, which goes from raw input to finished output and is what predicts
     here and is saved for TF Serving.
     """
 
-    task: ClassVar[str]
-    default_builder: ClassVar[str] = "stacked_rnn"
-
-    model: Mapping[str, Any] | None
-    training: Mapping[str, Any] | None
-    random_state: int | np.random.RandomState | None
-
-    # --- parameters ---
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments; with `deep` also `model__units` and the like."""
-        params: dict[str, Any] = super().get_params(deep=False)
-        if deep:
-            for section in SECTIONS:
-                if isinstance(params[section], Mapping):
-                    for name, value in params[section].items():
-                        params[f"{section}__{name}"] = value
-        return params
-
-    def set_params(self, **params: Any) -> Estimator:
-        """Sets constructor arguments; `model__units=64` sets one entry of `model`."""
-        sections: dict[str, dict[str, Any]] = {}
-        plain = {}
-        for name, value in params.items():
-            section, _, inner = name.partition("__")
-            if inner and section in SECTIONS:
-                sections.setdefault(section, {})[inner] = value
-            else:
-                plain[name] = value
-        super().set_params(**plain)
-        for section, values in sections.items():
-            # A new dict: the old one may be shared with a clone.
-            setattr(self, section, {**(getattr(self, section) or {}), **values})
-        return self
-
-    def recipe(self) -> Recipe:
-        """The estimator's parameters as a recipe, as they stand.
-
-        Raises:
-            RecipeError: If a value is not one that a recipe can hold.
-        """
-        own = {k: v for k, v in self.get_params(deep=False).items() if k not in NOT_TASK}
-        return Recipe.from_dict(
-            {
-                "task": {"kind": self.task, **_plain(own)},
-                "model": _plain(self.model or {}),
-                "training": _plain(self.training or {}),
-                "seed": _seed(self.random_state),
-            }
-        )
+    history_: dict[str, list[float]]
+    n_iter_: int
+    _loan: Loan
 
     # --- the life of the models ---
+
+    @property
+    def model_(self) -> keras.Model:
+        """The Keras model that was trained; it stays as it is, whatever the estimator does next."""
+        return self._shown().trainable
+
+    @property
+    def servable_(self) -> keras.Model:
+        """The Keras model that predicts and is saved, over the same layers."""
+        return self._shown().servable
+
+    @property
+    def _models(self) -> Models:
+        return self._loan.models
+
+    def _shown(self) -> Models:
+        if "_loan" not in vars(self):
+            raise AttributeError(
+                f"this {type(self).__name__} is not fitted, so it has no model yet"
+            )
+        self._models.shown = True
+        return self._models
 
     @abstractmethod
     def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
@@ -110,15 +87,60 @@ class Estimator(BaseEstimator, ABC):
         return other.model_
 
     @abstractmethod
-    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
-        """Joins the builder's network to its preprocessing: `(model_, servable_)`."""
+    def _assemble(self, network: keras.Model) -> Models:
+        """Joins the builder's network to its preprocessing."""
+
+    def _architecture(self) -> dict[str, Any]:
+        """What decides the models, but not their weights: plain values."""
+        return {
+            "task": self.recipe_.task,
+            "model": self.recipe_.model,
+            "spec": self.spec_.to_dict(),
+        }
 
     def _build(self, recipe: Recipe, spec: Spec) -> None:
         self.recipe_, self.spec_ = recipe, spec
-        with seeded(recipe.seed):
-            network = build(recipe.model, spec)
-            self.model_, self.servable_ = self._assemble(network)
-        self._forward = Forward(self.servable_)
+        self.__dict__.pop("_loan", None)  # these models may be the next ones
+        key = (
+            type(self),
+            builders.get(recipe.model["builder"]),
+            keras.config.dtype_policy().name,
+            keras.config.floatx(),
+            json.dumps(self._architecture(), sort_keys=True),
+        )
+
+        def draw() -> keras.Model:
+            with seeded(recipe.seed):
+                return build(recipe.model, spec)
+
+        self._loan = POOL.lend(key, recipe.seed, draw, self._assemble)
+
+    def _goes_on(self) -> bool:
+        """Whether `fit` starts from the weights of the last one."""
+        return self.warm_start and self.__sklearn_is_fitted__()
+
+    def _onward(self) -> Recipe:
+        """The recipe of a training that goes on with the models of the last one.
+
+        Raises:
+            RecipeError: If the parameters ask for other models.
+        """
+        recipe = self.recipe().fill()
+        for section in ("task", "model"):
+            old, new = getattr(self.recipe_, section), getattr(recipe, section)
+            for name in new:
+                if new[name] != old.get(name):
+                    raise RecipeError(
+                        f"{section}.{name}: was {old.get(name)!r} in the last fit and is "
+                        f"{new[name]!r} now, but the weights of that fit are to be kept; set it "
+                        "back, or fit with warm_start=False"
+                    )
+        self.recipe_ = recipe
+        return recipe
+
+    def _epochs(self, onward: bool) -> int:
+        """Epochs that were run before: the order of the next one follows from it."""
+        return self.n_iter_ if onward else 0
 
     def _fit(
         self,
@@ -129,20 +151,29 @@ class Estimator(BaseEstimator, ABC):
         metrics: Sequence[str] = (),
         score: Callable[[], float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        onward: bool = False,
+        partial: bool = False,
     ) -> None:
-        outcome = fit(
-            self.model_,
+        config = self._training()
+        if partial:  # one pass, at one rate
+            config = replace(config, epochs=1, schedule="constant", warmup=0.0, ema=0.0)
+        outcome = self._models.trainer.fit(
             train,
             valid,
-            self._training(),
+            config,
             loss=loss,
             metrics=metrics,
             score=score,
             callbacks=callbacks or (),
+            onward=onward and partial,
         )
-        self.history_ = outcome.history
-        self.n_iter_ = outcome.epochs
-        self.best_epoch_ = outcome.best_epoch
+        before = self.history_ if onward else {}
+        done = self.n_iter_ if onward else 0
+        self.history_ = {
+            name: [*before.get(name, []), *values] for name, values in outcome.history.items()
+        }
+        self.n_iter_ = done + outcome.epochs
+        self.best_epoch_ = done + outcome.best_epoch
         self.fit_seconds_ = outcome.seconds
         outcome.raise_failure()
 
@@ -185,13 +216,13 @@ class Estimator(BaseEstimator, ABC):
         artefact = Artefact(
             recipe=(recipe or self.recipe_).to_dict(),
             preprocessing=self._preprocessing(),
-            arrays={**collect(self.servable_), **self._arrays()},
+            arrays={**collect(self._models.servable), **self._arrays()},
             report=Path(report) if report else None,
         )
         return save(
             Path(path),
             artefact,
-            self.servable_,
+            self._models.servable,
             **self._endpoints(),
         )
 
@@ -239,7 +270,7 @@ class Estimator(BaseEstimator, ABC):
             raise ArtefactError(f"preprocessing.json: {mistakes[0]}")
         self._restore_task(preprocessing, arrays)
         self._build(recipe.fill(), Spec(**spec))
-        assign(self.servable_, {k: v for k, v in arrays.items() if not k.startswith("_")})
+        assign(self._models.servable, {k: v for k, v in arrays.items() if not k.startswith("_")})
         self.history_ = {
             name: [math.nan if value is None else value for value in values]
             for name, values in preprocessing.get("history", {}).items()
@@ -271,7 +302,7 @@ class Estimator(BaseEstimator, ABC):
         if self.__sklearn_is_fitted__():
             state["recipe"] = self.recipe_.to_dict()
             state["preprocessing"] = self._preprocessing()
-            state["arrays"] = {**collect(self.servable_), **self._arrays()}
+            state["arrays"] = {**collect(self._models.servable), **self._arrays()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -282,37 +313,3 @@ class Estimator(BaseEstimator, ABC):
             # Not the parameters': they may have been changed after the fit.
             recipe = Recipe.from_dict(state["recipe"])
             self._restore(recipe, state["preprocessing"], state["arrays"])
-
-
-def parameters_of(recipe: Recipe) -> dict[str, Any]:
-    """A recipe's sections as the constructor arguments of its task's estimator."""
-    return {
-        **{name: value for name, value in recipe.task.items() if name != "kind"},
-        "model": dict(recipe.model) or None,
-        "training": dict(recipe.training) or None,
-        "random_state": recipe.seed,
-    }
-
-
-def _seed(random_state: Any) -> int:
-    """An integer seed: the one given, or one drawn from a generator or from chance."""
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    if random_state is None:
-        return int(np.random.randint(2**31 - 1))
-    return random_state  # the recipe says what is wrong with it
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's scalars and arrays, tuples and mappings as the plain values of a recipe."""
-    if hasattr(value, "tolist"):  # an index of pandas too
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import DataConversionWarning
-from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
-from kseq.estimators.supervised import (
-    Parts,
-    SupervisedEstimator,
-    TextParameters,
-    same_length,
-    validation_pair,
-)
+from kseq.estimators.labels import hold_out_labels, read_labels
+from kseq.estimators.models import Models
+from kseq.estimators.sample_weight import ClassWeight, Weights, class_weights, read_weights
+from kseq.estimators.supervised import SupervisedEstimator, TextParameters
+from kseq.estimators.validation import same_length, validation_set
+from kseq.inference import Forward
 from kseq.metrics.classification import evaluate_classification
 from kseq.metrics.evaluation import Evaluation
 from kseq.registry import tasks
@@ -39,12 +36,16 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             such when it is seen; None takes the defaults.
         standardize: Whether each feature is scaled to mean 0 and deviation 1 over the steps of the
             training sequences, where they are numbers. The scaling is part of the saved model.
+        class_weight: How much each class counts in the loss: `balanced`, inversely to how often it
+            occurs in training; or weights by class, with 1 for one that is not named.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
+        warm_start: Whether `fit` goes on from the weights of the last fit.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
-        n_features_in_: Features a time step.
+        n_features_in_: Features a time step; of a table with a sequence a row its columns.
+        feature_names_in_: Their names, where X had names.
         classes_: The classes, sorted.
         history_: Losses and accuracies by epoch.
         n_iter_: Epochs that were run.
@@ -74,14 +75,18 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         *,
         text: TextParameters = None,
         standardize: bool = True,
+        class_weight: ClassWeight = None,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.text = text
         self.standardize = standardize
+        self.class_weight = class_weight
         self.model = model
         self.training = training
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def fit(
@@ -89,17 +94,20 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         X: Any,
         y: Any,
         *,
-        validation_data: tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
     ) -> SequenceClassifier:
-        """Fits the classifier anew.
+        """Fits the classifier anew, or with `warm_start` from the weights that it has.
 
         Args:
-            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; or
-                strings, or token lists.
+            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; a table
+                with a row a step and the columns `id` and `time`; or strings, or token lists.
             y: A class for each sequence: text or numbers.
-            validation_data: Sequences and classes to stop early by; without them,
-                `training.validation_fraction` of X is held out.
+            sample_weight: How much each sequence counts in the loss, `(n,)`; one with 0 is left
+                out. Only their proportions matter.
+            validation_data: Sequences and classes to stop early by, and perhaps their weights;
+                without them, `training.validation_fraction` of X is held out.
             callbacks: Keras callbacks.
 
         Raises:
@@ -107,51 +115,127 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             DataError: If the data does not.
             TrainingError: If the loss stops being finite.
         """
-        train, valid = self._prepare(X, y, validation_data)
-        loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=self._training().label_smoothing
+        onward = self._goes_on()
+        train, valid = self._prepare(
+            X, y, validation_data, sample_weight=sample_weight, onward=onward
         )
-        self._fit(train, valid, loss=loss, metrics=["accuracy"], callbacks=callbacks)
+        self._train(train, valid, callbacks=callbacks, onward=onward)
         return self
 
-    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
-        recipe = self.recipe().fill()
-        parts = self._training_parts(X)
-        valid: Parts | None
-        valid_codes: np.ndarray | None
-        labels = _labels(y, "y")
-        same_length(len(parts), labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise DataError(f"y: has the class {labels[0].item()!r} alone; at least 2 are needed")
-        if validation_data is not None:
-            valid_X, valid_y = validation_pair(validation_data)
-            valid = self._validation_parts(valid_X, parts)
-            valid_codes = self._encode_labels(_labels(valid_y, "validation y"))
-            same_length(len(valid), valid_codes, "validation y")
-        else:
-            parts, codes, valid, valid_codes = _hold_out(
-                parts, codes, recipe.training["validation_fraction"], recipe.seed
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
+    ) -> SequenceClassifier:
+        """Trains one pass over X, from the weights and the optimizer's state as they are.
+
+        The first call decides what later ones go by: the scaling, and of text the vocabulary.
+        Nothing is held out, and a learning rate schedule is left aside.
+
+        Args:
+            X: What `fit` takes.
+            y: A class for each sequence.
+            classes: All classes that will ever occur; needed in the first call.
+            sample_weight: What `fit` takes.
+
+        Raises:
+            RecipeError: If a parameter does not hold.
+            DataError: If the data does not, or has a class that is none of `classes`.
+            TrainingError: If the loss stops being finite.
+        """
+        onward = self.__sklearn_is_fitted__()
+        known = None if classes is None else np.unique(read_labels(classes, "classes"))
+        if not onward and known is None:
+            raise DataError("classes: must be passed on the first call to partial_fit")
+        if onward and known is not None and not np.array_equal(known, self.classes_):
+            raise DataError(
+                f"classes: {known.tolist()} is not what the first call had: "
+                f"{self.classes_.tolist()}"
             )
-        self.class_counts_ = np.bincount(codes, minlength=len(self.classes_))
-        spec = Spec(outputs=len(self.classes_), **self._learn_inputs(parts, valid))
-        self._build(recipe, spec)
-        sequences = self._encode(parts)
-        self._set_input_statistics(sequences)
+        train, _ = self._prepare(
+            X, y, None, sample_weight=sample_weight, classes=known, onward=onward, partial=True
+        )
+        self._train(train, None, onward=onward, partial=True)
+        return self
+
+    def _train(self, train: Any, valid: Any, **how: Any) -> None:
+        smoothing = self._training().label_smoothing
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        self._fit(train, valid, loss=loss, metrics=["accuracy"], **how)
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        validation_data: Any,
+        *,
+        sample_weight: Any = None,
+        classes: np.ndarray | None = None,
+        onward: bool = False,
+        partial: bool = False,
+    ) -> Batches:
+        recipe = self._onward() if onward else self.recipe().fill()
+        given = X
+        X, y, sample_weight = self._read(X, y, sample_weight)
+        parts = self._known_parts(X) if onward else self._training_parts(X)
+        labels = read_labels(y)
+        same_length(len(parts), labels)
+        weights = read_weights(sample_weight, parts.lengths, per_step=False)
+        counted = weights.counted()
+        parts, labels, weights = parts.take(counted), labels[counted], weights.take(counted)
+        if not onward:
+            self._learn_columns(given, parts)
+            self.classes_ = np.unique(labels) if classes is None else classes
+            if len(self.classes_) < 2:
+                raise DataError(
+                    f"y: has 1 class, {labels[0].item()!r} alone; at least 2 are needed"
+                )
+        codes = self._encode_labels(labels, "y")
+        valid: Any = None
+        if validation_data is not None:
+            valid_X, valid_y, valid_weight = validation_set(validation_data)
+            valid_X, valid_y, valid_weight = self._read(
+                valid_X, valid_y, valid_weight, "validation "
+            )
+            found = self._validation_parts(valid_X, parts)
+            valid_codes = self._encode_labels(read_labels(valid_y, "validation y"), "validation y")
+            same_length(len(found), valid_codes, "validation y")
+            name = "validation sample_weight"
+            valid_weights = read_weights(valid_weight, found.lengths, per_step=False, name=name)
+            valid = (found, valid_codes, valid_weights)
+        elif not partial:
+            rows, held = hold_out_labels(codes, recipe.training["validation_fraction"], recipe.seed)
+            if len(held):
+                valid = (parts.take(held), codes[held], weights.take(held))
+                parts, codes, weights = parts.take(rows), codes[rows], weights.take(rows)
+        if not onward:
+            self.class_counts_ = np.bincount(codes, minlength=len(self.classes_))
+            learned = self._learn_inputs(parts, valid[0] if valid else None)
+            self._build(recipe, Spec(outputs=len(self.classes_), **learned))
+            self._set_input_statistics(self._encode(parts))
         training = self._training()
-        if training.mixup and spec.ragged:
+        ragged = self.spec_.ragged
+        if training.mixup and ragged:
             raise RecipeError(
                 "training.mixup: mixes sequences of equal length, but here lengths differ; "
                 f"set it to 0, got {training.mixup}"
             )
-        one_hot = np.eye(len(self.classes_), dtype=np.float32)
-        batch: dict[str, Any] = {"batch_size": training.batch_size, "ragged": spec.ragged}
-        train = SequenceBatches(
-            sequences, one_hot[codes], seed=recipe.seed, mixup=training.mixup, **batch
-        )
-        if valid is None or valid_codes is None:
-            return train, None
-        return train, SequenceBatches(self._encode(valid), one_hot[valid_codes], **batch)
+        per_class = class_weights(recipe.task["class_weight"], self.classes_, self.classes_[codes])
+
+        def batches(found: Any, codes: np.ndarray, weights: Weights, **order: Any) -> Any:
+            if per_class is not None:
+                weights = weights.times(per_class[codes])
+            one_hot = np.eye(len(self.classes_), dtype=np.float32)[codes]
+            return SequenceBatches(
+                self._encode(found),
+                one_hot,
+                weights=weights.scaled(),
+                batch_size=training.batch_size,
+                ragged=ragged,
+                **order,
+            )
+
+        order = {"seed": recipe.seed, "epoch": self._epochs(onward), "mixup": training.mixup}
+        train = batches(parts, codes, weights, **order)
+        return train, None if valid is None else batches(*valid)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities, `(n, classes)`, in the order of `classes_`."""
@@ -162,6 +246,18 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
+    def decision_function(self, X: Any) -> np.ndarray:
+        """The scores behind the probabilities: their logarithms up to a constant a sequence.
+
+        Returns:
+            `(n, classes)`; of two classes `(n,)`, how much the second one outdoes the first.
+        """
+        check_is_fitted(self)
+        X, _, _ = self._read(X)
+        scores = self._answers(self._encode(self._parts(X)), ["scores"], self._models.parts)
+        found = np.stack(scores["scores"])
+        return found[:, 1] - found[:, 0] if found.shape[1] == 2 else found
+
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
         """Scores held-out sequences, beside always saying the commonest class.
 
@@ -169,7 +265,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             X: Sequences that the classifier was not fitted to.
             y: Their classes.
         """
-        truth = _labels(y, "y")
+        X, y, _ = self._read(X, y)
+        truth = read_labels(y)
         probabilities = self.predict_proba(X)
         same_length(len(probabilities), truth)
         return evaluate_classification(
@@ -180,21 +277,25 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             self.classes_[self.class_counts_.argmax()],
         )
 
-    def _encode_labels(self, labels: np.ndarray) -> np.ndarray:
+    def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
         unseen = sorted(set(labels.tolist()) - set(self.classes_.tolist()), key=str)
         if unseen:
+            known = "classes" if name == "y" else "y"
             raise DataError(
-                f"validation y: the class {unseen[0]!r} does not occur in y; "
+                f"{name}: the class {unseen[0]!r} does not occur in {known}; "
                 f"the classes are {self.classes_.tolist()}"
             )
         return np.searchsorted(self.classes_, labels)
 
-    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)
         probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(scores)
-        return (
-            self._trainable(inputs, scores),
-            keras.Model(inputs, {"probabilities": probabilities}, name="servable"),
+        raw = keras.Model(inputs, {"scores": scores}, name="raw")
+        return Models(
+            network=network,
+            trainable=self._trainable(inputs, scores),
+            servable=keras.Model(inputs, {"probabilities": probabilities}, name="servable"),
+            parts=Forward(raw),
         )
 
     def _preprocessing(self) -> dict[str, Any]:
@@ -224,61 +325,3 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     def _served(self, texts: Texts) -> dict[str, np.ndarray]:
         scores = np.stack(self._answers(self._encode(texts), ["probabilities"])["probabilities"])
         return {"probabilities": scores, "label": label_array(self.classes_)[scores.argmax(axis=1)]}
-
-
-def _labels(y: Any, name: str) -> np.ndarray:
-    """Labels as a one-dimensional array of text or numbers."""
-    if y is None:
-        raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
-    try:
-        labels = np.asarray(y)
-    except ValueError:  # rows of unequal length
-        raise DataError(f"{name}: expected one class a sequence, got a list for each") from None
-    if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
-        labels = np.asarray(y, dtype=object)  # numbers and None among text became text
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        warnings.warn(
-            f"A column-vector y was passed when a 1d array was expected: use {name}.ravel()",
-            DataConversionWarning,
-            stacklevel=4,
-        )
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(f"{name}: expected one class a sequence, got an array of {labels.shape}")
-    if labels.dtype == object:
-        kinds = sorted({"text" if isinstance(v, str) else type(v).__name__ for v in labels})
-        if len(kinds) > 1 or kinds[0] not in ("text", "bool", "int", "float"):
-            raise DataError(f"{name}: expected labels of one kind, got {' and '.join(kinds)}")
-        labels = np.array(labels.tolist())
-    if labels.dtype.kind not in "biufU":
-        raise DataError(f"{name}: labels of type {labels.dtype} are not supported")
-    if labels.dtype.kind == "f":
-        if not np.isfinite(labels).all():
-            raise DataError(f"{name}: contains NaN or infinity")
-        if (labels != labels.round()).any():
-            raise DataError(
-                f"{name}: Unknown label type: continuous. Classes are text or whole numbers; "
-                "for numbers as targets use SequenceRegressor"
-            )
-    return labels
-
-
-def _hold_out(
-    sequences: Parts, codes: np.ndarray, fraction: float, seed: int
-) -> tuple[Parts, np.ndarray, Parts | None, np.ndarray | None]:
-    """Holds out a share of the sequences, the classes in proportion where they suffice."""
-    count = round(fraction * len(codes))
-    if count == 0 or count == len(codes):
-        return sequences, codes, None, None
-    sizes = np.bincount(codes)
-    enough = min(count, len(codes) - count) >= len(sizes)
-    stratify = codes if sizes.min() > 1 and enough else None
-    rows, held = train_test_split(
-        np.arange(len(codes)), test_size=count, random_state=seed, stratify=stratify
-    )
-    # Every class must be learned from: a class that was held out whole goes back.
-    lost = ~np.isin(codes[held], codes[rows])
-    rows, held = np.concatenate([rows, held[lost]]), held[~lost]
-    if not len(held):
-        return sequences, codes, None, None
-    return sequences.take(rows), codes[rows], sequences.take(held), codes[held]

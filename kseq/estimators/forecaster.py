@@ -16,6 +16,7 @@ from kseq.estimators.base import Batches
 from kseq.estimators.columns import Columns
 from kseq.estimators.continuation import continuation
 from kseq.estimators.forecast_network import assemble
+from kseq.estimators.models import Models
 from kseq.estimators.rolling import RollingForecaster
 from kseq.estimators.supervised import statistics
 from kseq.losses import MaskedError
@@ -52,6 +53,7 @@ class Forecaster(RollingForecaster):
         standardize: Whether each column is scaled to mean 0 and deviation 1 over the training rows.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
+        warm_start: Whether `fit` goes on from the weights of the last fit.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -92,6 +94,7 @@ class Forecaster(RollingForecaster):
         standardize: bool = True,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.window = window
@@ -106,6 +109,7 @@ class Forecaster(RollingForecaster):
         self.standardize = standardize
         self.model = model
         self.training = training
+        self.warm_start = warm_start
         self.random_state = random_state
 
     @property
@@ -137,17 +141,24 @@ class Forecaster(RollingForecaster):
             DataError: If the data does not, or is too short for a window and a horizon.
             TrainingError: If the loss stops being finite.
         """
-        train, valid = self._prepare(series, y, validation_data)
-        self._fit(train, valid, loss=MaskedError(self._training().loss), callbacks=callbacks)
+        onward = self._goes_on()
+        train, valid = self._prepare(series, y, validation_data, onward=onward)
+        loss = MaskedError(self._training().loss)
+        self._fit(train, valid, loss=loss, callbacks=callbacks, onward=onward)
         return self
 
-    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
-        recipe = self.recipe().fill()
+    def _prepare(self, X: Any, y: Any, validation_data: Any, *, onward: bool = False) -> Batches:
+        recipe = self._onward() if onward else self.recipe().fill()
         task = recipe.task
         window, horizon = task["window"], task["horizon"]
         given, form = as_series(X)
-        self.columns_ = Columns.of(task, given[0].columns)
-        columns = self.columns_
+        columns = Columns.of(task, given[0].columns)
+        if onward and columns != self.columns_:
+            raise DataError(
+                f"series: has the columns {columns.inputs}, but the last fit had "
+                f"{self.columns_.inputs}; fit with warm_start=False"
+            )
+        self.columns_ = columns
         names = [f"series[{i}]" if form.many else "series" for i in range(len(given))]
         rows = [columns.values(one, name) for one, name in zip(given, names, strict=True)]
         if validation_data is None:
@@ -182,13 +193,18 @@ class Forecaster(RollingForecaster):
             horizon=horizon,
             future=len(columns.future),
         )
-        self._build(recipe, spec)
-        self.servable_.get_layer("fill").set_fallback(mean)
-        if columns.future:
-            self.servable_.get_layer("fill_future").set_fallback(mean[-len(columns.future) :])
-        if not task["standardize"]:
-            mean, deviation = np.zeros_like(mean), np.ones_like(deviation)
-        self._set_statistics(mean, deviation)
+        if onward:  # the weights go with the scale that they were learned at
+            layer = self._models.servable.get_layer("standardize")
+            mean, deviation = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
+        else:
+            self._build(recipe, spec)
+            self._models.servable.get_layer("fill").set_fallback(mean)
+            if columns.future:
+                layer = self._models.servable.get_layer("fill_future")
+                layer.set_fallback(mean[-len(columns.future) :])
+            if not task["standardize"]:
+                mean, deviation = np.zeros_like(mean), np.ones_like(deviation)
+            self._set_statistics(mean, deviation)
 
         training = self._training()
         targets = (np.concatenate(rows)[:, :k] - mean[:k]) / deviation[:k]
@@ -208,6 +224,7 @@ class Forecaster(RollingForecaster):
             future,
             np.concatenate([s + o for s, o in zip(starts, first, strict=True)]),
             seed=recipe.seed,
+            epoch=self._epochs(onward),
             **shape,
         )
         valid = WindowBatches(filled, targets, future, held, **shape) if len(held) else None
@@ -249,12 +266,17 @@ class Forecaster(RollingForecaster):
 
     # --- models and persistence ---
 
-    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
-        return assemble(network, self.spec_, self.recipe_.task, len(self.columns_.inputs))
+    def _assemble(self, network: keras.Model) -> Models:
+        width = len(self.columns_.inputs)
+        trainable, servable = assemble(network, self.spec_, self.recipe_.task, width)
+        return Models(network=network, trainable=trainable, servable=servable)
+
+    def _architecture(self) -> dict[str, Any]:
+        return {**super()._architecture(), "width": len(self.columns_.inputs)}
 
     def _set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         k, f = len(self.columns_.targets), len(self.columns_.future)
-        layer = self.servable_.get_layer
+        layer = self._models.servable.get_layer
         layer("standardize").set_statistics(mean, deviation)
         layer("forecast").set_statistics(mean[:k], deviation[:k])
         if f:
@@ -262,7 +284,7 @@ class Forecaster(RollingForecaster):
 
     def _examples(self) -> list[dict[str, np.ndarray]]:
         spec = self.spec_
-        layer = self.servable_.get_layer("standardize")
+        layer = self._models.servable.get_layer("standardize")
         mean, scale = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
         rng = np.random.default_rng(0)
         rows = mean + scale * rng.normal(size=(7, (spec.time or 0) + 3, len(self.columns_.inputs)))

@@ -119,30 +119,28 @@ def repaired(gold: Gold, *, strict: bool, name: str = "y") -> Gold:
     return Gold(mended, gold.labels)
 
 
-def without_unseen(
-    texts: Texts, gold: Gold, train: Gold, name: str
-) -> tuple[Texts | None, Gold | None]:
-    """Validation data without the texts that hold a tag or label never seen in training.
+def rows_without_unseen(
+    texts: Texts, gold: Gold, tags: set[str], labels: set[str] | None, name: str
+) -> np.ndarray:
+    """The validation texts without a tag or label that the training has not.
 
     Args:
         texts: The validation texts.
         gold: Their targets.
-        train: The training targets.
+        tags: The tags of the training.
+        labels: Its labels, if it has any.
         name: What to call the validation targets in messages.
 
     Returns:
-        What is left, with one warning if that is less; None twice if nothing is left.
+        Their rows, with one warning if that is not all.
 
     Raises:
         DataError: If the ones have labels and the others have none.
     """
-    if (gold.labels is None) != (train.labels is None):
+    if (gold.labels is None) != (labels is None):
         one, other = ("y", name) if gold.labels is None else (name, "y")
         raise DataError(f"{one} has a label beside the tags of each text, but {other} has none")
-    tags, labels = set(train.names()), set(train.labels or ())
-    strange = [sorted(set(each) - tags) for each in gold.tags]
-    for found, label in zip(strange, gold.labels or [], strict=False):
-        found += [] if label in labels else [label]
+    strange = _strange(gold, tags, labels)
     rows = np.flatnonzero([not found for found in strange])
     if len(rows) < len(gold):
         first = next(row for row, found in enumerate(strange) if found)
@@ -153,7 +151,36 @@ def without_unseen(
             UserWarning,
             stacklevel=4,
         )
-    return (texts.take(rows), gold.take(rows)) if len(rows) else (None, None)
+    return rows
+
+
+def refuse_unseen(gold: Gold, tags: list[str], labels: np.ndarray | None) -> None:
+    """Refuses targets that the first fit did not have, for a training that goes on.
+
+    Raises:
+        DataError: If there are such.
+    """
+    if (gold.labels is None) != (labels is None):
+        had, have = ("none", "some") if labels is None else ("some", "none")
+        raise DataError(
+            f"y: the first fit had {had} with a label beside their tags, these have {have}"
+        )
+    known = None if labels is None else set(labels.tolist())
+    for row, found in enumerate(_strange(gold, set(tags), known)):
+        if found:
+            raise DataError(
+                f"y: text {row}: {found[0]!r} does not occur in the first fit; its tags are "
+                f"{', '.join(tags)}"
+            )
+
+
+def _strange(gold: Gold, tags: set[str], labels: set[str] | None) -> list[list[str]]:
+    """Tags and labels of each text that are not among these."""
+    strange = [sorted(set(each) - tags) for each in gold.tags]
+    if labels is not None:
+        for found, label in zip(strange, gold.labels or [], strict=False):
+            found += [] if label in labels else [label]
+    return strange
 
 
 def _warn_of_a_stray(gold: Gold, name: str) -> None:

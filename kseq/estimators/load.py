@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kseq.errors import ArtefactError, RecipeError
-from kseq.estimators.base import Estimator, parameters_of
+from kseq.estimators.base import Estimator
+from kseq.estimators.parameters import parameters_of
 from kseq.recipe import Recipe
 from kseq.registry import tasks
 from kseq.serving import artefact

@@ -9,8 +9,7 @@ import numpy as np
 from kseq.data.sequences import Sequences
 from kseq.data.text_sequences import TextSequences
 from kseq.estimators.emissions import emitted
-from kseq.inference import Forward, traced
-from kseq.layers.tag_decoder import TagDecoder
+from kseq.estimators.tag_network import TagNetwork
 from kseq.metrics.span_arrays import SpanReader
 from kseq.tags import Reading, scheme_of
 
@@ -18,8 +17,7 @@ _SHIFTS = np.arange(-1.0, 3.01, 0.25)
 
 
 def fit_outside_shift(
-    emit: Forward,
-    decoder: TagDecoder,
+    network: TagNetwork,
     sequences: Sequences | TextSequences,
     tags: Sequence[Sequence[str]],
     names: Sequence[str],
@@ -32,8 +30,7 @@ def fit_outside_shift(
     and hard, F1 is better where some of these are taken as well.
 
     Args:
-        emit: Gives the `emissions` of a batch.
-        decoder: Decodes them.
+        network: Gives the scores of their tags, and has the decoder.
         sequences: The held-out texts.
         tags: The true tags of each.
         names: The names of the tags, by their ids.
@@ -44,17 +41,17 @@ def fit_outside_shift(
         Lipton, Elkan and Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1
         measure.
     """
-    batches = list(emitted(emit, sequences, chunks))
-    decode = traced(decoder.best, [(None, None, len(names)), (None, None)], ["float32", "bool"])
+    batches = list(emitted(network.emit, sequences, chunks))
+    shifted = network.decoder.outside_shift
     every = np.concatenate(chunks)
     reader = SpanReader(names, sequences.lengths[every], scheme=scheme_of(names), reading=reading)
     true = reader.read([tags[row] for row in every])
 
     def f1(shift: float) -> float:
-        decoder.outside_shift.assign(shift)
+        shifted.assign(shift)
         found = []
         for _, emissions, mask in batches:
-            ids = np.asarray(decode(emissions, mask))
+            ids = np.asarray(network.best(emissions, mask))
             found += [names[tag] for tag in ids[mask]]
         answer = reader.read([found])
         _, right = answer.found_in(true)
@@ -62,4 +59,4 @@ def fit_outside_shift(
 
     # Of equals the smallest shift is the best.
     scores = {float(shift): f1(float(shift)) for shift in sorted(_SHIFTS, key=abs)}
-    decoder.outside_shift.assign(max(scores, key=lambda shift: scores[shift]))
+    shifted.assign(max(scores, key=lambda shift: scores[shift]))

@@ -8,29 +8,24 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError
 from kseq.estimators.base import Batches
-from kseq.estimators.supervised import (
-    Parts,
-    SupervisedEstimator,
-    TextParameters,
-    same_length,
-    statistics,
-    validation_pair,
-)
+from kseq.estimators.models import Models
+from kseq.estimators.number_targets import Targets, all_rows, read_numbers, scale, take
+from kseq.estimators.sample_weight import Weights, read_weights
+from kseq.estimators.supervised import SupervisedEstimator, TextParameters, statistics
+from kseq.estimators.validation import draw_rows, validation_set
 from kseq.layers.scaling import Standardize
 from kseq.losses import MaskedError
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.regression import evaluate_regression
 from kseq.registry import tasks
 from kseq.spec import Spec
-
-Targets = np.ndarray | list[np.ndarray]
 
 
 @tasks.register("regression")
@@ -46,10 +41,12 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             training data. The scaling is part of the saved model, and undone on output.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
+        warm_start: Whether `fit` goes on from the weights of the last fit.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
-        n_features_in_: Features a time step.
+        n_features_in_: Features a time step; of a table with a sequence a row its columns.
+        feature_names_in_: Their names, where X had names.
         history_: Losses by epoch, on the scale of the standardised targets.
         n_iter_: Epochs that were run.
         best_epoch_: The epoch whose weights were kept, counted from 1.
@@ -79,6 +76,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         standardize: bool = True,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.text = text
@@ -86,6 +84,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         self.standardize = standardize
         self.model = model
         self.training = training
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -98,17 +97,21 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         X: Any,
         y: Any,
         *,
-        validation_data: tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
     ) -> SequenceRegressor:
-        """Fits the regressor anew.
+        """Fits the regressor anew, or with `warm_start` from the weights that it has.
 
         Args:
-            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; or
-                strings, or token lists.
+            X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; a table
+                with a row a step and the columns `id` and `time`; or strings, or token lists.
             y: `(n,)` or `(n, targets)`; with `per_step`, a target for every step.
-            validation_data: Sequences and targets to stop early by; without them,
-                `training.validation_fraction` of X is held out.
+            sample_weight: How much each sequence counts in the loss, `(n,)`, or with `per_step`
+                perhaps each step, in the form of y; what has 0 is left out. Only their proportions
+                matter.
+            validation_data: Sequences and targets to stop early by, and perhaps their weights;
+                without them, `training.validation_fraction` of X is held out.
             callbacks: Keras callbacks.
 
         Raises:
@@ -116,55 +119,116 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             DataError: If the data does not.
             TrainingError: If the loss stops being finite.
         """
-        train, valid = self._prepare(X, y, validation_data)
-        self._fit(train, valid, loss=MaskedError(self._training().loss), callbacks=callbacks)
+        onward = self._goes_on()
+        train, valid = self._prepare(
+            X, y, validation_data, sample_weight=sample_weight, onward=onward
+        )
+        self._train(train, valid, callbacks=callbacks, onward=onward)
         return self
 
-    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
-        recipe = self.recipe().fill()
+    def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> SequenceRegressor:
+        """Trains one pass over X, from the weights and the optimizer's state as they are.
+
+        The first call decides what later ones go by: the scaling, and of text the vocabulary.
+        Nothing is held out, and a learning rate schedule is left aside.
+
+        Args:
+            X: What `fit` takes.
+            y: What `fit` takes.
+            sample_weight: What `fit` takes.
+
+        Raises:
+            RecipeError: If a parameter does not hold.
+            DataError: If the data does not.
+            TrainingError: If the loss stops being finite.
+        """
+        onward = self.__sklearn_is_fitted__()
+        train, _ = self._prepare(
+            X, y, None, sample_weight=sample_weight, onward=onward, partial=True
+        )
+        self._train(train, None, onward=onward, partial=True)
+        return self
+
+    def _train(self, train: Any, valid: Any, **how: Any) -> None:
+        self._fit(train, valid, loss=MaskedError(self._training().loss), **how)
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        validation_data: Any,
+        *,
+        sample_weight: Any = None,
+        onward: bool = False,
+        partial: bool = False,
+    ) -> Batches:
+        recipe = self._onward() if onward else self.recipe().fill()
         per_step = recipe.task["per_step"]
-        parts = self._training_parts(X)
-        targets, self.flat_ = _targets(y, parts, per_step, "y")
-        valid: Parts | None = None
-        valid_targets: Targets | None = None
-        if validation_data is not None:
-            valid_X, valid_y = validation_pair(validation_data)
-            valid = self._validation_parts(valid_X, parts)
-            valid_targets, _ = _targets(valid_y, valid, per_step, "validation y")
-            if valid_targets[0].shape[-1] != targets[0].shape[-1]:
-                raise DataError(
-                    f"validation y: has {valid_targets[0].shape[-1]} targets, "
-                    f"but y has {targets[0].shape[-1]}"
-                )
-        else:
-            count = round(recipe.training["validation_fraction"] * len(parts))
-            if 0 < count < len(parts):
-                rows, held = train_test_split(
-                    np.arange(len(parts)), test_size=count, random_state=recipe.seed
-                )
-                valid, valid_targets = parts.take(held), _take(targets, held)
-                parts, targets = parts.take(rows), _take(targets, rows)
+        given = X
+        X, y, sample_weight = self._read(X, y, sample_weight)
+        parts = self._known_parts(X) if onward else self._training_parts(X)
+        targets, flat = read_numbers(y, parts, per_step, "y")
         outputs = targets[0].shape[-1]
-        spec = Spec(outputs=outputs, per_step=per_step, **self._learn_inputs(parts, valid))
-        self._build(recipe, spec)
-        sequences = self._encode(parts)
-        self._set_input_statistics(sequences)
-        mean, deviation = statistics(_rows(targets))
-        self.target_mean_ = mean
-        if recipe.task["standardize"]:
-            self.servable_.get_layer("prediction").set_statistics(mean, deviation)
+        if not onward:
+            self._learn_columns(given, parts)
+            self.flat_ = flat
+        elif outputs != self.spec_.outputs:
+            raise DataError(f"y: has {outputs} targets, but the first fit had {self.spec_.outputs}")
+        weights = read_weights(sample_weight, parts.lengths, per_step=per_step)
+        counted = weights.counted()
+        parts, targets, weights = parts.take(counted), take(targets, counted), weights.take(counted)
+        valid: Any = None
+        if validation_data is not None:
+            valid_X, valid_y, valid_weight = validation_set(validation_data)
+            valid_X, valid_y, valid_weight = self._read(
+                valid_X, valid_y, valid_weight, "validation "
+            )
+            found = self._validation_parts(valid_X, parts)
+            valid_targets, _ = read_numbers(valid_y, found, per_step, "validation y")
+            if valid_targets[0].shape[-1] != outputs:
+                raise DataError(
+                    f"validation y: has {valid_targets[0].shape[-1]} targets, but y has {outputs}"
+                )
+            name = "validation sample_weight"
+            valid_weights = read_weights(valid_weight, found.lengths, per_step=per_step, name=name)
+            valid = (found, valid_targets, valid_weights)
+        elif not partial:
+            rows, held = draw_rows(len(parts), recipe.training["validation_fraction"], recipe.seed)
+            if len(held):
+                valid = (parts.take(held), take(targets, held), weights.take(held))
+                parts, targets, weights = parts.take(rows), take(targets, rows), weights.take(rows)
+        if not onward:
+            learned = self._learn_inputs(parts, valid[0] if valid else None)
+            self._build(recipe, Spec(outputs=outputs, per_step=per_step, **learned))
+            self._set_input_statistics(self._encode(parts))
+            mean, deviation = self._set_target_statistics(targets)
         else:
-            mean, deviation = np.zeros(outputs), np.ones(outputs)
+            layer = self._models.servable.get_layer("prediction")
+            mean, deviation = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
         training = self._training()
-        batch: dict[str, Any] = {"batch_size": training.batch_size, "ragged": spec.ragged}
-        train = SequenceBatches(
-            sequences, _scale(targets, mean, deviation), seed=recipe.seed, **batch
-        )
-        if valid is None or valid_targets is None:
-            return train, None
-        return train, SequenceBatches(
-            self._encode(valid), _scale(valid_targets, mean, deviation), **batch
-        )
+
+        def batches(found: Any, targets: Targets, weights: Weights, **order: Any) -> Any:
+            return SequenceBatches(
+                self._encode(found),
+                scale(targets, mean, deviation),
+                weights=weights.scaled(),
+                batch_size=training.batch_size,
+                ragged=self.spec_.ragged,
+                **order,
+            )
+
+        order = {"seed": recipe.seed, "epoch": self._epochs(onward)}
+        train = batches(parts, targets, weights, **order)
+        return train, None if valid is None else batches(*valid)
+
+    def _set_target_statistics(self, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
+        """Takes the scale of the targets from them, and gives what they are to be scaled by."""
+        mean, deviation = statistics(all_rows(targets))
+        self.target_mean_ = mean
+        if not self.recipe_.task["standardize"]:
+            return np.zeros_like(mean), np.ones_like(deviation)
+        self._models.servable.get_layer("prediction").set_statistics(mean, deviation)
+        return mean, deviation
 
     def predict(self, X: Any) -> Any:
         """Predictions in the form that y had in `fit`.
@@ -181,13 +245,26 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         return np.stack(values)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The coefficient of determination R², over all steps where every step has a target."""
+        """The coefficient of determination R², over all steps where every step has a target.
+
+        Args:
+            X: Sequences that the regressor was not fitted to.
+            y: Their targets.
+            sample_weight: How much each sequence counts, or with `per_step` each step.
+        """
         check_is_fitted(self)
-        if not self.recipe_.task["per_step"]:
+        X, y, sample_weight = self._read(X, y, sample_weight)
+        if not self.spec_.per_step:
             return float(super().score(X, y, sample_weight))
-        if sample_weight is not None:
-            raise DataError("sample_weight: is not supported where every step has a target")
-        return self.evaluate(X, y).metrics["r2"]
+        if sample_weight is None:
+            return self.evaluate(X, y).metrics["r2"]
+        parts = self._parts(X)
+        truth, _ = read_numbers(y, parts, True, "y")
+        weights = read_weights(sample_weight, parts.lengths, per_step=True).per_step(parts.lengths)
+        true, predicted = np.concatenate(truth), np.concatenate(self._predict(X, "prediction"))
+        kept = np.isfinite(true).all(axis=-1)  # a step without a target cannot be scored
+        each = np.concatenate(weights)[kept]
+        return float(r2_score(true[kept], predicted[kept], sample_weight=each))
 
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
         """Scores held-out sequences, beside always saying the mean of the training targets.
@@ -196,8 +273,10 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             X: Sequences that the regressor was not fitted to.
             y: Their targets. With `per_step`, a step with a target that is NaN is left out.
         """
+        check_is_fitted(self)
+        X, y, _ = self._read(X, y)
         predicted = self._predict(X, "prediction")
-        truth, _ = _targets(y, self._parts(X), self.spec_.per_step, "y")
+        truth, _ = read_numbers(y, self._parts(X), self.spec_.per_step, "y")
         if self.spec_.per_step:
             # A step without a target cannot be scored.
             kept = [np.isfinite(item).all(axis=-1) for item in truth]
@@ -209,12 +288,13 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             )
         return evaluate_regression(np.asarray(truth), np.stack(predicted), self.target_mean_)
 
-    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)
         prediction = Standardize(invert=True, name="prediction")(scores)
-        return (
-            self._trainable(inputs, scores),
-            keras.Model(inputs, {"prediction": prediction}, name="servable"),
+        return Models(
+            network=network,
+            trainable=self._trainable(inputs, scores),
+            servable=keras.Model(inputs, {"prediction": prediction}, name="servable"),
         )
 
     def _served(self, texts: Texts) -> dict[str, np.ndarray]:
@@ -239,66 +319,3 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             self.target_mean_ = np.array(preprocessing["target_mean"], dtype=np.float64)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"preprocessing.json: {error}") from None
-
-
-def _targets(y: Any, sequences: Parts, per_step: bool, name: str) -> tuple[Targets, bool]:
-    """Targets with a last axis of their own, and whether they came without one."""
-    if y is None:
-        raise DataError(f"{name}: is missing; requires y to be passed, but the target y is None")
-    if hasattr(y, "columns") or not hasattr(y, "__len__"):  # of a table the rows are meant
-        y = np.asarray(y)
-    same_length(len(sequences), y, name)
-    if not per_step:
-        values = _floats(y, name)
-        if values.ndim not in (1, 2):
-            raise DataError(
-                f"{name}: expected (n,) or (n, targets), got {values.shape}; "
-                "set per_step where every time step has a target"
-            )
-        if np.isnan(values).any():
-            raise DataError(f"{name}: Input y contains NaN")
-        return (values[:, None], True) if values.ndim == 1 else (values, False)
-    items = [_floats(item, f"{name}[{row}]") for row, item in enumerate(y)]
-    flat = items[0].ndim == 1
-    for row, (item, length) in enumerate(zip(items, sequences.lengths, strict=True)):
-        if item.ndim != items[0].ndim or item.ndim not in (1, 2):
-            raise DataError(f"{name}[{row}]: expected (time,) or (time, targets), got {item.shape}")
-        if len(item) != length:
-            raise DataError(f"{name}[{row}]: has {len(item)} targets for {length} time steps")
-        if item.shape[1:] != items[0].shape[1:]:
-            raise DataError(
-                f"{name}[{row}]: has {item.shape[1]} targets a step, "
-                f"but {name}[0] has {items[0].shape[1]}"
-            )
-    if not any(np.isfinite(item).any() for item in items):
-        raise DataError(f"{name}: has no target that is not NaN")
-    return [item[:, None] if flat else item for item in items], flat
-
-
-def _floats(values: Any, name: str) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise DataError(f"{name}: Complex data not supported")
-        array = array.astype(np.float64)
-        if (np.abs(array) > np.finfo(np.float32).max).any():
-            raise DataError(f"{name}: contains infinity or a value too large for float32")
-        return array
-    except (TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{name}: not all targets are numbers: {error}") from None
-
-
-def _take(targets: Targets, rows: np.ndarray) -> Targets:
-    return targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
-
-
-def _rows(targets: Targets) -> np.ndarray:
-    return targets if isinstance(targets, np.ndarray) else np.concatenate(targets)
-
-
-def _scale(targets: Targets, mean: np.ndarray, deviation: np.ndarray) -> Targets:
-    if isinstance(targets, np.ndarray):
-        return (targets - mean) / deviation
-    return [(item - mean) / deviation for item in targets]

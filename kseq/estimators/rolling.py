@@ -114,7 +114,7 @@ class RollingForecaster(Estimator):
             inputs = {"x": x[start : start + _CHUNK].astype(np.float32)}
             if future is not None:
                 inputs["future"] = future[start : start + _CHUNK].astype(np.float32)
-            parts.append(self._forward(inputs)["forecast"])
+            parts.append(self._models.forward(inputs)["forecast"])
         return np.concatenate(parts)
 
     def _forecast(self, points: list[Origin]) -> list[np.ndarray]:

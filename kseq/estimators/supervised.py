@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 import keras
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
+from kseq.data.frames import is_long, read_long
 from kseq.data.sequences import Sequences, as_sequences
 from kseq.data.text_sequences import TextSequences
 from kseq.data.texts import Texts, as_texts, is_text
@@ -18,11 +18,14 @@ from kseq.data.vectors import read_vectors
 from kseq.data.vocabulary import Folder, TextOptions, Vocabulary
 from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Estimator
+from kseq.estimators.table_columns import check_columns, learn_columns
 from kseq.estimators.text_serving import text_cases
 from kseq.inference import Forward
 from kseq.layers.scaling import Standardize
+from kseq.recipe import Recipe
 from kseq.schema import Section, fill
 from kseq.serving.text_endpoints import TextEndpoints
+from kseq.spec import Spec
 
 _CHUNK = 256  # sequences that are predicted together
 _STEPS = 16_384  # and steps of theirs, padding included
@@ -37,6 +40,7 @@ class SupervisedEstimator(Estimator):
 
     standardize: bool
     text: Mapping[str, Any] | None
+    _wide: bool  # whether the training data was a table with a sequence a row
     whole_outputs: ClassVar[frozenset[str]] = frozenset()  # one a sequence, where others are a step
 
     def __sklearn_tags__(self) -> Any:
@@ -45,6 +49,20 @@ class SupervisedEstimator(Estimator):
         return tags
 
     # --- what goes in ---
+
+    def _read(self, X: Any, y: Any = None, weights: Any = None, name: str = "") -> Any:
+        """X, y and weights as they are; or of a long table as lists, one item a sequence."""
+        if not is_long(X):
+            return X, y, weights
+        # Those of a wide table are not features.
+        names = None if getattr(self, "_wide", True) else getattr(self, "feature_names_in_", None)
+        frame = read_long(X, columns=names, name=f"{name}X")
+        steps = bool(getattr(self, "per_step", False))
+        return (
+            frame.sequences,
+            frame.aligned(y, per_step=steps, name=f"{name}y"),
+            frame.aligned(weights, per_step=steps, name=f"{name}sample_weight"),
+        )
 
     def _training_parts(self, X: Any) -> Parts:
         """What `fit` is given, checked: texts, or sequences of numbers."""
@@ -64,9 +82,21 @@ class SupervisedEstimator(Estimator):
             return as_texts(X, self.vocabulary_.options.tokenizer)
         return self._numbers(X, self.spec_.features, "X")
 
+    def _known_parts(self, X: Any) -> Parts:
+        """What a training goes on with, checked."""
+        parts = self._parts(X)
+        if not self.spec_.ragged and isinstance(parts, Sequences) and parts.time is None:
+            raise DataError(
+                "X: its sequences differ in length, but those of the first fit did not; fit anew, "
+                "or begin with sequences of unequal length"
+            )
+        return parts
+
     def _numbers(self, X: Any, features: int, name: str) -> Sequences:
         if is_text(X):
             raise DataError(f"{name}: is text, but the model was fitted to numbers")
+        if self._wide:
+            check_columns(self, X, name)
         return as_sequences(X, features=features, name=name)
 
     def _text_options(self) -> TextOptions:
@@ -74,6 +104,10 @@ class SupervisedEstimator(Estimator):
         if mistakes:
             raise RecipeError(mistakes)
         return TextOptions(**values)
+
+    def _learn_columns(self, X: Any, parts: Parts) -> None:
+        features = 1 if isinstance(parts, Texts) else parts.features
+        self._wide = learn_columns(self, None if isinstance(parts, Texts) else X, features)
 
     def _learn_inputs(self, parts: Parts, valid: Parts | None) -> dict[str, Any]:
         """What the spec has to say of the inputs; of text, the vocabulary is learned here.
@@ -120,11 +154,12 @@ class SupervisedEstimator(Estimator):
             "vectors": vectors[1].shape[1] if vectors else 0,
         }
 
-    def _set_vectors(self, network: keras.Model) -> None:
-        """Puts the pretrained vectors in their rows of the word embedding."""
-        if self._vectors is not None:
+    def _build(self, recipe: Recipe, spec: Spec) -> None:
+        super()._build(recipe, spec)
+        if spec.streams and self._vectors is not None:
+            # The pretrained vectors go to their rows of the word embedding.
             words, vectors = self._vectors
-            layer = network.get_layer("words_embedding")
+            layer = self._models.network.get_layer("words_embedding")
             table = keras.ops.convert_to_numpy(layer.embeddings).copy()
             table[self.vocabulary_.places(words)] = vectors
             layer.embeddings.assign(table)
@@ -136,7 +171,6 @@ class SupervisedEstimator(Estimator):
     def _inputs(self, network: keras.Model) -> tuple[dict[str, Any], Any]:
         """Raw inputs, and the network's scores for them."""
         if self.spec_.streams:
-            self._set_vectors(network)
             inputs = {
                 given.name: keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
                 for given in network.inputs
@@ -155,16 +189,16 @@ class SupervisedEstimator(Estimator):
         return keras.Model(inputs if self.spec_.ragged else inputs["x"], scores, name="trainable")
 
     def _set_input_statistics(self, sequences: Encoded) -> None:
-        self.n_features_in_ = 1 if isinstance(sequences, TextSequences) else sequences.features
         if isinstance(sequences, Sequences) and self.recipe_.task["standardize"]:
             mean, deviation = statistics(sequences.steps())
-            self.servable_.get_layer("standardize").set_statistics(mean, deviation)
+            self._models.servable.get_layer("standardize").set_statistics(mean, deviation)
 
     # --- what comes out ---
 
     def _predict(self, X: Any, output: str) -> list[np.ndarray]:
         """One output for each sequence, per-step outputs cut to the sequence's length."""
         check_is_fitted(self)
+        X, _, _ = self._read(X)
         return self._answers(self._encode(self._parts(X)), [output])[output]
 
     def _answers(
@@ -181,7 +215,9 @@ class SupervisedEstimator(Estimator):
         results = {name: [np.empty(0)] * len(lengths) for name in outputs}
         chunks = self._chunks(lengths)
         batches = (sequences.inputs(rows) for rows in chunks)
-        for rows, answer in zip(chunks, (forward or self._forward).over(batches), strict=True):
+        for rows, answer in zip(
+            chunks, (forward or self._models.forward).over(batches), strict=True
+        ):
             for name in outputs:
                 cut = self.spec_.per_step and name not in self.whole_outputs
                 for row, value in zip(rows, answer[name], strict=True):
@@ -218,16 +254,26 @@ class SupervisedEstimator(Estimator):
         """What the saved model should answer to texts."""
 
     def _preprocessing(self) -> dict[str, Any]:
-        if not self.spec_.streams:
-            return super()._preprocessing()
-        text = {"vocabulary": self.vocabulary_.to_dict(), "fitted_on": self.fitted_on_}
-        return {**super()._preprocessing(), "text": text}
+        columns: dict[str, Any] = {"wide": self._wide, "count": self.n_features_in_}
+        if hasattr(self, "feature_names_in_"):
+            columns["names"] = self.feature_names_in_.tolist()
+        found = {**super()._preprocessing(), "columns": columns}
+        if self.spec_.streams:
+            found["text"] = {"vocabulary": self.vocabulary_.to_dict(), "fitted_on": self.fitted_on_}
+        return found
 
     def _restore_task(
         self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
         features = int(preprocessing["spec"]["features"])
-        self.n_features_in_ = features or 1
+        try:
+            columns = preprocessing.get("columns", {})
+            self._wide = bool(columns.get("wide", False))
+            self.n_features_in_ = int(columns.get("count", features or 1))
+            if "names" in columns:
+                self.feature_names_in_ = np.array(columns["names"], dtype=object)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ArtefactError(f"preprocessing.json: columns: {error}") from None
         if features:
             return
         try:
@@ -240,7 +286,7 @@ class SupervisedEstimator(Estimator):
 
     def _examples(self) -> list[dict[str, np.ndarray]]:
         """Made-up sequences of the training data's scale: an artefact holds no training rows."""
-        layer = self.servable_.get_layer("standardize")
+        layer = self._models.servable.get_layer("standardize")
         mean, scale = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
         time = min(self.spec_.time or 16, 64)
         noise = np.random.default_rng(0).normal(size=(7, time, self.spec_.features))
@@ -253,27 +299,6 @@ class SupervisedEstimator(Estimator):
         return examples
 
 
-def held_out(
-    parts: Parts, targets: Any, fraction: float, seed: int
-) -> tuple[Parts, Any, Parts | None, Any]:
-    """Holds out a share of the sequences, drawn at random.
-
-    Args:
-        parts: The sequences.
-        targets: What belongs to them; has `take(rows)`.
-        fraction: The share.
-        seed: Of the draw.
-
-    Returns:
-        The rest and its targets, and what was held out and its targets, or None twice.
-    """
-    count = round(fraction * len(parts))
-    if not 0 < count < len(parts):
-        return parts, targets, None, None
-    rows, held = train_test_split(np.arange(len(parts)), test_size=count, random_state=seed)
-    return parts.take(rows), targets.take(rows), parts.take(held), targets.take(held)
-
-
 def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column, `(rows, columns)`; NaN counts as absent.
 
@@ -283,26 +308,3 @@ def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = np.nansum(steps, axis=0) / count
     deviation = np.sqrt(np.nansum((steps - mean) ** 2, axis=0) / count)
     return mean, np.where(deviation > 1e-7 * np.maximum(np.abs(mean), 1e-30), deviation, 1.0)
-
-
-def same_length(count: int, y: Any, name: str = "y") -> None:
-    """Raises unless `y` has a target for each of `count` sequences.
-
-    Raises:
-        DataError: If the numbers differ.
-    """
-    if isinstance(y, (str, bytes, Mapping)) or getattr(y, "ndim", 1) == 0:
-        raise DataError(f"{name}: expected a target for each sequence, got {type(y).__name__}")
-    if len(y) != count:
-        raise DataError(f"{name}: has {len(y)} targets for {count} sequences")
-
-
-def validation_pair(data: Any) -> tuple[Any, Any]:
-    """The validation sequences and their targets.
-
-    Raises:
-        DataError: If it is no pair.
-    """
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise DataError(f"validation_data: expected a pair (X, y), got {type(data).__name__}")
-    return data[0], data[1]

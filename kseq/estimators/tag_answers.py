@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -16,41 +15,36 @@ from kseq.estimators.emissions import emitted
 from kseq.estimators.gold import Gold, read_gold
 from kseq.estimators.spans import TextSpan, collect_spans, served_tags
 from kseq.estimators.supervised import Encoded, SupervisedEstimator
-from kseq.inference import Forward, traced
-from kseq.layers.crf import CRF
-from kseq.layers.tag_decoder import TagDecoder
+from kseq.estimators.tag_network import TagNetwork
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.tagging import evaluate_tagging
 from kseq.tags import scheme_of
 
 
 class TagAnswers(SupervisedEstimator):
-    """The questions to a tagger.
-
-    `_crf` is the layer that its emissions are the scores of, `_decoder` chooses tags by them,
-    `_emit` gives them and `_quick` the best tagging of them.
-    """
+    """The questions to a tagger."""
 
     whole_outputs: ClassVar[frozenset[str]] = frozenset({"label_probabilities"})
 
     tags_: np.ndarray
     classes_: np.ndarray | None
     baseline_: WordBaseline
-    _crf: CRF
-    _decoder: TagDecoder
-    _nbest: dict[int, Callable[..., Any]]
-    _emit: Forward
-    _quick: Forward
+
+    @property
+    def _tags(self) -> TagNetwork:
+        found: TagNetwork = self._models.parts
+        return found
 
     @property
     def temperature_(self) -> float:
         """What scores are divided by for probabilities."""
-        return float(self._crf.temperature)
+        return float(self._tags.chain.temperature)
 
     @property
     def outside_shift_(self) -> float:
         """By how much the scores of `O` are lowered where tags are chosen; 0 for plain tags."""
-        return 0.0 if self._decoder.outside is None else float(self._decoder.outside_shift)
+        decoder = self._tags.decoder
+        return 0.0 if decoder.outside is None else float(decoder.outside_shift)
 
     def _texts(self, X: Any) -> Texts:
         return as_texts(X, self.vocabulary_.options.tokenizer)
@@ -62,7 +56,7 @@ class TagAnswers(SupervisedEstimator):
 
     def _tagged(self, sequences: Encoded) -> list[Any]:
         names = ["tags"] if self.classes_ is None else ["tags", "label_probabilities"]
-        answers = self._answers(sequences, names, self._quick)
+        answers = self._answers(sequences, names, self._tags.quick)
         tags = [self.tags_[ids].tolist() for ids in answers["tags"]]
         if self.classes_ is None:
             return tags
@@ -99,15 +93,9 @@ class TagAnswers(SupervisedEstimator):
             raise DataError(f"n: expected a whole number above 0, got {n!r}")
         sequences = self._encode(self._texts(X))
         found: list[list[tuple[list[str], float]]] = [[] for _ in range(len(sequences))]
-        decode = self._nbest.get(int(n))
-        if decode is None:
-            decode = self._nbest[int(n)] = traced(
-                lambda emissions, mask: self._crf.decode_nbest(emissions, mask, n=int(n)),
-                [(None, None, len(self.tags_)), (None, None)],
-                ["float32", "bool"],
-            )
+        decode = self._tags.decode_nbest(int(n))
         chunks = self._chunks(sequences.lengths)
-        for rows, emissions, mask in emitted(self._emit, sequences, chunks):
+        for rows, emissions, mask in emitted(self._tags.emit, sequences, chunks):
             best = decode(emissions, mask)
             tags, scores = (keras.ops.convert_to_numpy(each) for each in best)
             for place, row in enumerate(rows):
@@ -182,17 +170,15 @@ class TagAnswers(SupervisedEstimator):
             **options,
         )
 
+    def _tag_ids(self, gold: Gold) -> list[np.ndarray]:
+        """The tags of each text as ids, `(tokens,)`."""
+        place = {name: index for index, name in enumerate(self.tags_.tolist())}
+        return [np.array([place[tag] for tag in each], np.int32) for each in gold.tags]
+
     def _word_ids(self, texts: Texts) -> np.ndarray:
         """The word id of every token of all texts, in one row."""
         return self.vocabulary_.word_ids([token for each in texts.tokens for token in each])
 
-    def _decode(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-        """The best tagging, without all that `servable_` finds beside it."""
-        emissions = outputs.pop("emissions")
-        steps = keras.ops.arange(keras.ops.shape(emissions)[1])
-        mask = steps < keras.ops.expand_dims(inputs["lengths"], 1)
-        return {**outputs, "tags": self._decoder.best(emissions, mask)}
-
     def _served(self, texts: Texts) -> dict[str, np.ndarray]:
-        answers = self._answers(self._encode(texts), list(self.servable_.output))
+        answers = self._answers(self._encode(texts), list(self._models.servable.output))
         return served_tags(texts, self.tags_, self.classes_, answers)

@@ -14,25 +14,20 @@ from kseq.data.vocabulary import FIRST
 from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
 from kseq.estimators.baseline import WordBaseline
-from kseq.estimators.gold import Gold, read_gold, repaired, without_unseen
+from kseq.estimators.gold import Gold, read_gold, refuse_unseen, repaired, rows_without_unseen
+from kseq.estimators.models import Models
 from kseq.estimators.outside import fit_outside_shift
-from kseq.estimators.supervised import (
-    Encoded,
-    TextParameters,
-    held_out,
-    validation_pair,
-)
+from kseq.estimators.sample_weight import ClassWeight, Weights, class_weights, read_weights
+from kseq.estimators.supervised import Encoded, TextParameters
 from kseq.estimators.tag_answers import TagAnswers
+from kseq.estimators.tag_network import assemble
 from kseq.estimators.temperature import fit_temperature
-from kseq.inference import Forward
-from kseq.layers.crf import CRF
-from kseq.layers.masking import LengthMask
-from kseq.layers.tag_decoder import TagDecoder
+from kseq.estimators.validation import draw_rows, validation_set
 from kseq.losses import ChainLoss, TagCrossEntropy
 from kseq.metrics.tagging import Reading
 from kseq.registry import tasks
 from kseq.spec import Spec
-from kseq.tags import OUTSIDE, continues, forbidden, scheme_of
+from kseq.tags import scheme_of
 
 
 @tasks.register("tagging")
@@ -55,8 +50,12 @@ class SequenceTagger(TagAnswers):
         tune_f1: Whether tags are chosen for the best F1 of their spans on the validation data, in
             place of the most probable: by a shift of the scores of `O` that is fitted to them.
             Probabilities and the n best taggings do not know of it.
+        class_weight: How much each tag counts in the loss: `balanced`, inversely to how often it
+            occurs in training; or weights by tag, with 1 for one that is not named. For tags that
+            are chosen each by itself: `model.decoder: softmax`.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
+        warm_start: Whether `fit` goes on from the weights of the last fit.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -94,8 +93,10 @@ class SequenceTagger(TagAnswers):
         strict: bool = False,
         calibrate: bool = True,
         tune_f1: bool = False,
+        class_weight: ClassWeight = None,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.text = text
@@ -103,8 +104,10 @@ class SequenceTagger(TagAnswers):
         self.strict = strict
         self.calibrate = calibrate
         self.tune_f1 = tune_f1
+        self.class_weight = class_weight
         self.model = model
         self.training = training
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def fit(
@@ -112,17 +115,21 @@ class SequenceTagger(TagAnswers):
         X: Any,
         y: Any,
         *,
-        validation_data: tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
     ) -> SequenceTagger:
-        """Fits the tagger anew.
+        """Fits the tagger anew, or with `warm_start` from the weights that it has.
 
         Args:
             X: Token lists, or strings, which are split by `text.tokenizer`.
             y: A tag for each token of each text; or for each text a pair of its tags and its label.
-            validation_data: Texts and targets to stop early by; without them,
-                `training.validation_fraction` of X is held out. The epoch with the best score on
-                them is kept.
+            sample_weight: How much each text counts in the loss, `(n,)`; or each of its tokens, a
+                list of `(tokens,)`, where tags are chosen each by itself. What has 0 is left out.
+                Only their proportions matter.
+            validation_data: Texts and targets to stop early by, and perhaps their weights; without
+                them, `training.validation_fraction` of X is held out. The epoch with the best score
+                on them is kept.
             callbacks: Keras callbacks.
 
         Raises:
@@ -130,47 +137,49 @@ class SequenceTagger(TagAnswers):
             DataError: If the data does not.
             TrainingError: If the loss stops being finite.
         """
-        train, valid = self._prepare(X, y, validation_data)
+        onward = self._goes_on()
+        train, valid = self._prepare(
+            X, y, validation_data, sample_weight=sample_weight, onward=onward
+        )
         held = self._validation
         del self._validation
-        smoothing = self._training().label_smoothing
-        chain = self._crf
-        if chain.trainable and smoothing:
-            raise RecipeError(
-                "training.label_smoothing: is for tags that are chosen each by itself; set it to "
-                f"0, or model.decoder to softmax, got {smoothing}"
-            )
-        if chain.trainable:
-            loss: Any = ChainLoss(chain.negative_log_likelihood)
-        else:
-            loss = TagCrossEntropy(smoothing)
-        if self.classes_ is not None:
-            whole = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            loss = {"tags": loss, "classes": whole}
-        score = None if held is None else lambda: self._score(*held)
         if self.recipe_.task["tune_f1"] and (held is None or not scheme_of(self.spec_.tags)):
             what = "no text is held out" if held is None else "these tags are plain"
             raise RecipeError(
                 f"task.tune_f1: is fitted to held-out texts with tags of spans, but {what}; "
                 "leave it out"
             )
-        self._fit(train, valid, loss=loss, score=score, callbacks=callbacks)
+        score = None if held is None else lambda: self._score(*held)
+        self._train(train, valid, score=score, callbacks=callbacks, onward=onward)
         if held is None:
             return self
         _, sequences, gold = held
         if self.recipe_.task["calibrate"]:
-            ids = self._ids(gold)
-            tags = ids["tags"] if isinstance(ids, dict) else ids
-            chunks = self._chunks(sequences.lengths)
-            fit_temperature(self._emit, chain, sequences, tags, chunks)
+            fit_temperature(
+                self._tags, sequences, self._tag_ids(gold), self._chunks(sequences.lengths)
+            )
         if self.recipe_.task["tune_f1"]:
             self._tune(sequences, gold)  # for the weights that were kept
         return self
 
+    def _train(self, train: Any, valid: Any, **how: Any) -> None:
+        smoothing = self._training().label_smoothing
+        if self._tags.chain.trainable and smoothing:
+            raise RecipeError(
+                "training.label_smoothing: is for tags that are chosen each by itself; set it to "
+                f"0, or model.decoder to softmax, got {smoothing}"
+            )
+        loss: Any = TagCrossEntropy(smoothing)
+        if self._tags.chain.trainable:
+            loss = ChainLoss(self._tags.chain.negative_log_likelihood)
+        if self.classes_ is not None:
+            whole = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            loss = {"tags": loss, "classes": whole}
+        self._fit(train, valid, loss=loss, **how)
+
     def _tune(self, sequences: Encoded, gold: Gold) -> None:
         fit_outside_shift(
-            self._emit,
-            self._decoder,
+            self._tags,
             sequences,
             gold.tags,
             self.tags_.tolist(),
@@ -178,22 +187,78 @@ class SequenceTagger(TagAnswers):
             self._chunks(sequences.lengths),
         )
 
-    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Batches:
-        recipe = self.recipe().fill()
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        validation_data: Any,
+        *,
+        sample_weight: Any = None,
+        onward: bool = False,
+    ) -> Batches:
+        recipe = self._onward() if onward else self.recipe().fill()
         strict = recipe.task["strict"]
         texts: Any = as_texts(X, self._text_options().tokenizer)
         gold = repaired(read_gold(y, texts), strict=strict)
-        valid_texts: Any = None
-        valid_gold: Any = None
+        weights = read_weights(sample_weight, texts.lengths, per_step=True)
+        counted = weights.counted()
+        texts, gold, weights = texts.take(counted), gold.take(counted), weights.take(counted)
+        valid: Any = None
         if validation_data is not None:
-            valid_X, valid_y = validation_pair(validation_data)
-            valid_texts = self._validation_parts(valid_X, texts)
-            valid_gold = read_gold(valid_y, valid_texts, "validation y")
-            valid_gold = repaired(valid_gold, strict=strict, name="validation y")
+            valid_X, valid_y, valid_weight = validation_set(validation_data)
+            found: Any = self._validation_parts(valid_X, texts)
+            found_gold = read_gold(valid_y, found, "validation y")
+            found_gold = repaired(found_gold, strict=strict, name="validation y")
+            name = "validation sample_weight"
+            found_weights = read_weights(valid_weight, found.lengths, per_step=True, name=name)
+            valid = (found, found_gold, found_weights)
         else:
-            texts, gold, valid_texts, valid_gold = held_out(
-                texts, gold, recipe.training["validation_fraction"], recipe.seed
+            rows, held = draw_rows(len(texts), recipe.training["validation_fraction"], recipe.seed)
+            if len(held):
+                valid = (texts.take(held), gold.take(held), weights.take(held))
+                texts, gold, weights = texts.take(rows), gold.take(rows), weights.take(rows)
+        if not onward:
+            self._learn_targets(gold)
+        else:
+            refuse_unseen(gold, self.tags_.tolist(), self.classes_)
+        if valid is not None:
+            name = "y, held out of it" if validation_data is None else "validation y"
+            known = set(self.tags_.tolist())
+            labels = None if self.classes_ is None else set(self.classes_.tolist())
+            kept = rows_without_unseen(valid[0], valid[1], known, labels, name)
+            valid = tuple(each.take(kept) for each in valid) if len(kept) else None
+        if not onward:
+            self._learn_columns(None, texts)
+            spec = Spec(
+                outputs=len(self.tags_),
+                per_step=True,
+                tags=self.tags_.tolist(),
+                classes=0 if self.classes_ is None else len(self.classes_),
+                **self._learn_inputs(texts, None),
             )
+            self._build(recipe, spec)
+            self.baseline_ = WordBaseline.learn(
+                self._word_ids(texts),
+                np.concatenate(self._tag_ids(gold)),
+                (FIRST + len(self.vocabulary_.words), len(self.tags_)),
+                gold.labels,
+            )
+        order = {"seed": recipe.seed, "epoch": self._epochs(onward)}
+        per_tag = self._tag_weights(gold, weights)
+        train = self._batches(self._encode(texts), gold, weights, per_tag, **order)
+        self._validation = None
+        if valid is None:
+            return train, None
+        held_texts, held_gold, held_weights = valid
+        encoded = self._encode(held_texts)
+        if not encoded.lengths.any():
+            if validation_data is not None:
+                raise DataError("validation X: no text has a token in it")
+            return train, None
+        self._validation = (held_texts, encoded, held_gold)
+        return train, self._batches(encoded, held_gold, held_weights, per_tag)
+
+    def _learn_targets(self, gold: Gold) -> None:
         self.tags_ = np.array(gold.names())
         self.classes_ = None if gold.labels is None else np.unique(gold.labels)
         if not len(self.tags_):
@@ -201,85 +266,48 @@ class SequenceTagger(TagAnswers):
         if self.classes_ is not None and len(self.classes_) < 2:
             only = self.classes_[0].item()
             raise DataError(f"y: has the label {only!r} alone; at least 2 are needed, or none")
-        if valid_texts is not None:
-            name = "y, held out of it" if validation_data is None else "validation y"
-            valid_texts, valid_gold = without_unseen(valid_texts, valid_gold, gold, name)
-        spec = Spec(
-            outputs=len(self.tags_),
-            per_step=True,
-            tags=self.tags_.tolist(),
-            classes=0 if self.classes_ is None else len(self.classes_),
-            **self._learn_inputs(texts, None),
-        )
-        self._build(recipe, spec)
-        sequences = self._encode(texts)
-        self._set_input_statistics(sequences)
-        ids = self._ids(gold)
-        self.baseline_ = WordBaseline.learn(
-            self._word_ids(texts),
-            np.concatenate(ids["tags"] if isinstance(ids, dict) else ids),
-            (FIRST + len(self.vocabulary_.words), len(self.tags_)),
-            gold.labels,
-        )
-        size = self._training().batch_size
-        train = SequenceBatches(sequences, ids, batch_size=size, ragged=True, seed=recipe.seed)
-        self._validation = None
-        if valid_texts is None:
-            return train, None
-        encoded = self._encode(valid_texts)
-        if not encoded.lengths.any():
-            if validation_data is not None:
-                raise DataError("validation X: no text has a token in it")
-            return train, None
-        self._validation = (valid_texts, encoded, valid_gold)
-        return train, SequenceBatches(encoded, self._ids(valid_gold), batch_size=size, ragged=True)
 
-    def _ids(self, gold: Gold) -> Any:
-        """Targets as ids: a list of `(time,)`, and with labels a dict of both."""
-        place = {name: index for index, name in enumerate(self.tags_.tolist())}
-        tags = [np.array([place[tag] for tag in each], np.int32) for each in gold.tags]
-        if self.classes_ is None or gold.labels is None:
-            return tags
-        return {"tags": tags, "classes": np.searchsorted(self.classes_, gold.labels)}
-
-    def _assemble(self, network: keras.Model) -> tuple[keras.Model, keras.Model]:
-        inputs, scores = self._inputs(network)
-        names = self.spec_.tags
-        scheme = scheme_of(names)
-        emissions = scores["tags"] if self.spec_.classes else scores
-        found = [layer for layer in network.layers if isinstance(layer, CRF)]
-        # Without a chain of its own a network's tags are independent: a chain of zeros, which
-        # still knows what the scheme forbids.
-        self._crf = (
-            found[0]
-            if found
-            else CRF(
-                forbidden=forbidden(names, scheme) if scheme else None,
-                constrained=False,
-                initializer="zeros",
-                trainable=False,
-                name="crf",
+    def _tag_weights(self, gold: Gold, weights: Weights) -> np.ndarray | None:
+        """The weight of each tag, where tags have weights of their own."""
+        wish = self.recipe_.task["class_weight"]
+        if self._tags.chain.trainable and (wish is not None or isinstance(weights.values, list)):
+            what = "sample_weight" if wish is None else "task.class_weight"
+            raise RecipeError(
+                f"{what}: weighs single tags, but a conditional random field learns whole taggings;"
+                " weigh whole texts with sample_weight (n,), or set model.decoder to softmax"
             )
+        return class_weights(wish, self.tags_, np.concatenate(gold.tags))
+
+    def _batches(
+        self,
+        sequences: Encoded,
+        gold: Gold,
+        weights: Weights,
+        per_tag: np.ndarray | None,
+        **order: Any,
+    ) -> SequenceBatches:
+        tags = self._tag_ids(gold)
+        of_tags = weights
+        if per_tag is not None:
+            each = zip(weights.per_step(sequences.lengths), tags, strict=True)
+            of_tags = Weights([w * per_tag[ids] for w, ids in each])
+        targets: Any = tags
+        counts: Any = of_tags.scaled()
+        if self.classes_ is not None and gold.labels is not None:
+            targets = {"tags": tags, "classes": np.searchsorted(self.classes_, gold.labels)}
+            of_texts = np.ones(len(gold)) if isinstance(weights.values, list) else weights.values
+            if counts is not None:
+                counts = {"tags": counts, "classes": of_texts / of_texts.mean()}
+        size = self._training().batch_size
+        return SequenceBatches(
+            sequences, targets, weights=counts, batch_size=size, ragged=True, **order
         )
-        decoder = self._decoder = TagDecoder(
-            self._crf,
-            continues=continues(names) if scheme else None,
-            outside=[name == OUTSIDE for name in names] if scheme else None,
-            name="decoder",
-        )
-        mask = LengthMask(name="valid")(emissions, inputs["lengths"])
-        outputs = dict(decoder(emissions, mask=mask))
-        if self.spec_.classes:
-            softmax = keras.layers.Softmax(name="label_probabilities", dtype="float32")
-            outputs["label_probabilities"] = softmax(scores["classes"])
-        raw = {"emissions": emissions}
-        if self.spec_.classes:
-            raw["label_probabilities"] = outputs["label_probabilities"]
-        emit = keras.Model(inputs, raw, name="emissions")
-        self._nbest = {}
-        self._emit = Forward(emit)
-        self._quick = Forward(emit, self._decode)
-        return self._trainable(inputs, scores), keras.Model(inputs, outputs, name="servable")
+
+    def _assemble(self, network: keras.Model) -> Models:
+        inputs, scores = self._inputs(network)
+        servable, tags = assemble(network, self.spec_, inputs, scores)
+        trainable = self._trainable(inputs, scores)
+        return Models(network=network, trainable=trainable, servable=servable, parts=tags)
 
     def _score(self, texts: Texts, sequences: Encoded, gold: Gold) -> float:
         """What the best epoch is the best in: the score, and of labels their accuracy as well."""

@@ -16,11 +16,9 @@ from kseq.registry import builders, readers, suggest, tasks
 from kseq.schema import fill
 
 SECTIONS = ("name", "task", "seed", "data", "model", "training", "search")
-NOT_TASK = (
-    "model",
-    "training",
-    "random_state",
-)  # these have a section of their own
+# Arguments of an estimator that its task does not hold: they have a section of their own, or are
+# about fits that follow each other, and a recipe is one.
+NOT_TASK = ("model", "training", "random_state", "warm_start")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MAX_SEED = 2**32 - 1
 

@@ -1,7 +1,7 @@
 """The only place that compiles and fits."""
 
-from kseq.training.fit import Outcome, fit
+from kseq.training.fit import Outcome, Trainer, copied
 from kseq.training.progress import Progress
 from kseq.training.seeds import seeded
 
-__all__ = ["Outcome", "Progress", "fit", "seeded"]
+__all__ = ["Outcome", "Progress", "Trainer", "copied", "seeded"]

@@ -1,4 +1,4 @@
-"""Compiles a model and fits it."""
+"""Compiles a model once and fits it, again and again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
 
+from kseq.data.lent import LentBatches
 from kseq.errors import RecipeError, TrainingError
 from kseq.recipe.training import Training
 from kseq.training.adam import FusedAdam
 from kseq.training.callbacks import BestWeights, FiniteGuard
 from kseq.training.progress import Progress
+from kseq.training.schedule import CosineSchedule
 
 
 @dataclass(frozen=True)
@@ -51,101 +55,152 @@ class Outcome:
             )
 
 
-def fit(
-    model: keras.Model,
-    train: keras.utils.PyDataset,
-    valid: keras.utils.PyDataset | None,
-    config: Training,
-    *,
-    loss: keras.losses.Loss | dict[str, keras.losses.Loss],
-    metrics: Sequence[str] = (),
-    score: Callable[[], float] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> Outcome:
-    """Trains a model in place.
+class Trainer:
+    """Trains one model in place, as often as it is asked to.
+
+    A model is compiled and its training step traced once; another training starts from optimizer
+    variables as good as new. Only settings that stand in the traced step itself compile it anew.
 
     Args:
         model: An uncompiled model.
-        train: Batches of training data, which bring their own order.
-        valid: Batches of validation data, or None: then all epochs are run.
-        config: The `training` section.
-        loss: What is minimised.
-        metrics: Keras metrics that are logged beside it.
-        score: Scores the model as it stands on the validation data, the higher the better; logged
-            as `val_score`, and the best epoch is the one with the best score. Without it, or with
-            `monitor` set to `loss`, it is the one with the lowest validation loss; with `monitor`
-            set to `score`, the one with the highest validation accuracy.
-        callbacks: The caller's own callbacks; they come last.
-
-    Raises:
-        RecipeError: If the schedule follows the validation loss and there is no validation data.
-
-    Returns:
-        The outcome. A failure is reported there and not raised, because the model is usable.
     """
-    if config.schedule == "plateau" and valid is None:
-        raise RecipeError(
-            "training.schedule: plateau follows the validation loss, but nothing is held out; "
-            "give validation_data, raise training.validation_fraction, or choose 'cosine'"
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._compiled: Any = None  # what stands in the traced step
+        self._fresh: list[np.ndarray] = []  # the optimizer's variables before the first step
+        self._schedule = CosineSchedule()
+
+    def fit(
+        self,
+        train: keras.utils.PyDataset,
+        valid: keras.utils.PyDataset | None,
+        config: Training,
+        *,
+        loss: keras.losses.Loss | dict[str, keras.losses.Loss],
+        metrics: Sequence[str] = (),
+        score: Callable[[], float] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        onward: bool = False,
+    ) -> Outcome:
+        """Trains the model from the weights it has.
+
+        Args:
+            train: Batches of training data, which bring their own order.
+            valid: Batches of validation data, or None: then all epochs are run.
+            config: The `training` section.
+            loss: What is minimised.
+            metrics: Keras metrics that are logged beside it, weighted as the loss is.
+            score: Scores the model as it stands on the validation data, the higher the better;
+                logged as `val_score`, and the best epoch is the one with the best score. Without
+                it, or with `monitor` set to `loss`, it is the one with the lowest validation loss;
+                with `monitor` set to `score`, the one with the highest validation accuracy.
+            callbacks: The caller's own callbacks; they come last.
+            onward: Whether the optimizer goes on from the state of the last training.
+
+        Raises:
+            RecipeError: If the schedule follows the validation loss and there is no validation
+                data.
+
+        Returns:
+            The outcome. A failure is reported there and not raised, because the model is usable.
+        """
+        if config.schedule == "plateau" and valid is None:
+            raise RecipeError(
+                "training.schedule: plateau follows the validation loss, but nothing is held out; "
+                "give validation_data, raise training.validation_fraction, or choose 'cosine'"
+            )
+        self._compile(config, loss, metrics)
+        if not onward:
+            self._start(config, config.epochs * train.num_batches)
+        guard = FiniteGuard()
+        patience = config.patience if config.early_stopping else None
+        metric = "accuracy" if config.monitor == "score" and score is None else None
+        best = BestWeights(patience, None if config.monitor == "loss" else score, metric)
+        progress = Progress() if config.verbose else None
+        watch: list[keras.callbacks.Callback] = [guard]
+        if valid is not None:
+            watch.append(best)
+            if config.ema:
+                watch.append(keras.callbacks.SwapEMAWeights())
+            if config.schedule == "plateau":
+                wait = math.ceil(config.patience / 3)
+                watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
+        watch += [progress] if progress else []
+        lent = [None if each is None else LentBatches(each) for each in (train, valid)]
+        started = time.monotonic()
+        try:
+            record = self.model.fit(
+                lent[0],
+                validation_data=lent[1],
+                epochs=config.epochs,
+                shuffle=False,  # the batches bring their own seeded order
+                verbose=0,
+                callbacks=[*watch, *callbacks],
+            )
+        finally:
+            for each in lent:
+                if each is not None:
+                    each.take_back()
+            if progress:
+                progress.close()
+        history = {name: [float(v) for v in values] for name, values in record.history.items()}
+        best_epoch = len(history.get("loss", []))
+        if best.weights is not None:
+            self.model.set_weights(best.weights)
+            best_epoch = best.epoch
+        elif guard.failure and guard.good is not None:
+            self.model.set_weights(guard.good)
+            best_epoch = guard.good_epoch
+        return Outcome(history, best_epoch, time.monotonic() - started, guard.failure)
+
+    def _compile(self, config: Training, loss: Any, metrics: Sequence[str]) -> None:
+        losses = loss if isinstance(loss, dict) else {"": loss}
+        step = (
+            {name: (type(each), each.get_config()) for name, each in losses.items()},
+            list(metrics),
+            (config.weight_decay, config.clip_norm, config.ema, _scheduled(config)),
         )
-    updates = config.epochs * train.num_batches
-    model.compile(
-        optimizer=_optimizer(config, updates),
-        loss=loss,
-        metrics=list(metrics),
-        jit_compile=False,  # XLA made the recurrent training loops slower wherever it was measured
-    )
-    # Variables that are made while the training step is traced would have it traced twice.
-    model.optimizer.build(model.trainable_variables)
-    guard = FiniteGuard()
-    patience = config.patience if config.early_stopping else None
-    metric = "accuracy" if config.monitor == "score" and score is None else None
-    best = BestWeights(patience, None if config.monitor == "loss" else score, metric)
-    progress = Progress() if config.verbose else None
-    watch: list[keras.callbacks.Callback] = [guard]
-    if valid is not None:
-        watch.append(best)
-        if config.ema:
-            watch.append(keras.callbacks.SwapEMAWeights())
-        if config.schedule == "plateau":
-            wait = math.ceil(config.patience / 3)
-            watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
-    watch += [progress] if progress else []
-    started = time.monotonic()
-    try:
-        record = model.fit(
-            train,
-            validation_data=valid,
-            epochs=config.epochs,
-            shuffle=False,  # the batches bring their own seeded order
-            verbose=0,
-            callbacks=[*watch, *callbacks],
+        if step == self._compiled:
+            return
+        rate = self._schedule if _scheduled(config) else config.learning_rate
+        self.model.compile(
+            optimizer=_optimizer(config, rate),
+            loss=loss,
+            weighted_metrics=list(metrics),
+            jit_compile=False,  # XLA made the recurrent training loops slower wherever measured
         )
-    finally:
-        if progress:
-            progress.close()
-    history = {name: [float(v) for v in values] for name, values in record.history.items()}
-    best_epoch = len(history.get("loss", []))
-    if best.weights is not None:
-        model.set_weights(best.weights)
-        best_epoch = best.epoch
-    elif guard.failure and guard.good is not None:
-        model.set_weights(guard.good)
-        best_epoch = guard.good_epoch
-    return Outcome(history, best_epoch, time.monotonic() - started, guard.failure)
+        # Variables that are made while the training step is traced would have it traced twice.
+        self.model.optimizer.build(self.model.trainable_variables)
+        self._fresh = copied(self.model.optimizer.variables)
+        self._compiled = step
+
+    def _start(self, config: Training, updates: int) -> None:
+        """Sets the optimizer back to its first step."""
+        optimizer = self.model.optimizer
+        for variable, value in zip(optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        if not _scheduled(config):
+            optimizer.learning_rate = config.learning_rate
+            return
+        warmup = round(config.warmup * updates)
+        floor = 0.0 if config.schedule == "cosine" else 1.0
+        decay = max(1, updates - warmup)
+        self._schedule.set(config.learning_rate, decay=decay, warmup=warmup, floor=floor)
 
 
-def _optimizer(config: Training, updates: int) -> keras.optimizers.Optimizer:
-    warmup = round(config.warmup * updates)
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
-    if config.schedule == "cosine" or warmup:
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup else config.learning_rate,
-            decay_steps=max(1, updates - warmup),
-            alpha=0.0 if config.schedule == "cosine" else 1.0,
-            warmup_target=config.learning_rate if warmup else None,
-            warmup_steps=warmup,
-        )
+def copied(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """The values of variables as arrays."""
+    tensors = [keras.ops.convert_to_tensor(variable) for variable in variables]
+    return [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in tensors]
+
+
+def _scheduled(config: Training) -> bool:
+    """Whether the learning rate is a function of the step."""
+    return config.schedule == "cosine" or config.warmup > 0
+
+
+def _optimizer(config: Training, rate: Any) -> keras.optimizers.Optimizer:
     optimizer = FusedAdam(
         rate,
         weight_decay=config.weight_decay or None,

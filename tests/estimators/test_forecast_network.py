@@ -28,4 +28,6 @@ def test_a_batch_as_large_as_the_horizon_is_no_special_case(channels, normalize)
     together = np.asarray(forecaster.servable_({"x": x})["forecast"])
     alone = [np.asarray(forecaster.servable_({"x": row[None]})["forecast"]) for row in x]
     np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-5)
-    np.testing.assert_allclose(forecaster._forward({"x": x})["forecast"], together, atol=1e-5)
+    np.testing.assert_allclose(
+        forecaster._models.forward({"x": x})["forecast"], together, atol=1e-5
+    )

@@ -60,10 +60,10 @@ def test_the_shift_is_the_best_on_what_was_held_out(both):
     best, shift = tuned.score(*HELD), tuned.outside_shift_
     try:
         for other in np.arange(-1, 3.01, 0.5):
-            tuned._decoder.outside_shift.assign(other)
+            tuned._tags.decoder.outside_shift.assign(other)
             assert tuned.score(*HELD) <= best
     finally:
-        tuned._decoder.outside_shift.assign(shift)
+        tuned._tags.decoder.outside_shift.assign(shift)
 
 
 def test_it_travels(both, tmp_path):

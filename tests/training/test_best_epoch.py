@@ -11,7 +11,7 @@ import pytest
 from kseq.errors import RecipeError
 from kseq.recipe import Recipe
 from kseq.recipe.training import Training, conflicts
-from kseq.training import fit
+from kseq.training import Trainer
 
 
 class Scores:
@@ -31,7 +31,7 @@ def run(model, rows, scores, callbacks=(), **options):
     options = {"epochs": 5, "learning_rate": 0.1, "early_stopping": False, **options}
     loss = keras.losses.MeanSquaredError()
     config = Training(**options)
-    return fit(model, rows(), rows(2), config, loss=loss, score=scores, callbacks=callbacks)
+    return Trainer(model).fit(rows(), rows(2), config, loss=loss, score=scores, callbacks=callbacks)
 
 
 def assert_equal(weights, others):
@@ -88,7 +88,7 @@ def test_without_validation_data_nothing_is_scored(linear, rows):
     model = linear()
     scores = Scores(model, [])
     loss = keras.losses.MeanSquaredError()
-    outcome = fit(model, rows(), None, Training(epochs=2), loss=loss, score=scores)
+    outcome = Trainer(model).fit(rows(), None, Training(epochs=2), loss=loss, score=scores)
     assert scores.weights == []
     assert outcome.best_epoch == 2
 
@@ -126,7 +126,9 @@ def test_a_ruined_epoch_is_not_scored(linear, rows, clock):
     train = rows(poison=(3, 2))
     config = Training(epochs=5, learning_rate=0.1)
     loss = keras.losses.MeanSquaredError()
-    outcome = fit(model, train, rows(2), config, loss=loss, score=scores, callbacks=[clock(train)])
+    outcome = Trainer(model).fit(
+        train, rows(2), config, loss=loss, score=scores, callbacks=[clock(train)]
+    )
     assert outcome.failure == "the loss became nan in epoch 3, batch 2"
     assert outcome.best_epoch == 1
     assert_equal(model.get_weights(), scores.weights[0])

@@ -7,14 +7,14 @@ import pytest
 from kseq.errors import RecipeError, TrainingError
 from kseq.recipe import Recipe
 from kseq.recipe.training import Training
-from kseq.training import fit
+from kseq.training import Trainer
 
 LOSS = keras.losses.MeanSquaredError()
 
 
 def run(model, train, valid=None, callbacks=(), **options):
     options = {"epochs": 3, "learning_rate": 0.1, "early_stopping": False, **options}
-    return fit(model, train, valid, Training(**options), loss=LOSS, callbacks=callbacks)
+    return Trainer(model).fit(train, valid, Training(**options), loss=LOSS, callbacks=callbacks)
 
 
 def assert_equal(weights, others):
