@@ -58,6 +58,10 @@ class DataError(KseqError, ValueError):
     exit_code = 4
 
 
+class DataTypeError(DataError, TypeError):
+    """Data of a type that is no number and no text, for those who expect a `TypeError` there."""
+
+
 class TrainingError(KseqError, RuntimeError):
     """A training that could not go on. The last good weights are kept."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kseq.errors import DataError
+from kseq.errors import DataError, DataTypeError
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -195,8 +195,10 @@ def _numeric(array: np.ndarray, name: str) -> np.ndarray:
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            hint = "; text is a list of strings" if isinstance(error, ValueError) else ""
-            raise DataError(f"{name}: not all values are numbers: {error}{hint}") from None
+            message = f"{name}: not all values are numbers: {error}"
+            if isinstance(error, TypeError):
+                raise DataTypeError(message) from None
+            raise DataError(f"{message}; text is a list of strings") from None
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     if array.dtype.itemsize > 4 and np.isfinite(array).all() and array.size:

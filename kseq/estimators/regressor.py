@@ -237,7 +237,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             `(n,)` or `(n, targets)`; with `per_step`, `(n, time)` or `(n, time, targets)`, and a
             list of such arrays where lengths differ.
         """
-        values = self._predict(X, "prediction")
+        values = [value.astype(np.float64) for value in self._predict(X, "prediction")]
         if self.flat_:
             values = [value[..., 0] for value in values]
         if self.spec_.per_step and len({len(value) for value in values}) > 1:

@@ -90,7 +90,7 @@ def read_weights(
     if not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0:
         given = np.full(count, given)
     values: np.ndarray | list[np.ndarray]
-    steps = per_step and len(given) > 0 and np.ndim(_first(given)) > 0
+    steps = per_step and len(given) > 0 and np.asarray(_first(given)).ndim > 0
     if steps:
         values = [_numbers(each, f"{name}[{row}]") for row, each in enumerate(given)]
         sizes = [each.shape for each in values]

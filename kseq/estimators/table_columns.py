@@ -16,7 +16,14 @@ def is_wide(X: Any) -> bool:
     """Whether X is one array or table with a sequence a row and a step a column."""
     if isinstance(X, (list, tuple)) or not hasattr(X, "__array__") or is_long(X):
         return False
-    return np.ndim(X) == 2
+    return np.asarray(X).ndim == 2
+
+
+def _is_rows(X: Any) -> bool:
+    """Whether X is a table that is written as a list of lists of numbers."""
+    if not isinstance(X, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in X):
+        return False
+    return len({len(row) for row in X}) == 1 and np.ndim(X[0]) == 1
 
 
 def learn_columns(estimator: BaseEstimator, X: Any, features: int) -> bool:
@@ -33,7 +40,7 @@ def learn_columns(estimator: BaseEstimator, X: Any, features: int) -> bool:
     Returns:
         Whether X is wide.
     """
-    if is_wide(X):
+    if is_wide(X) or _is_rows(X):
         validate_data(estimator, X, reset=True, skip_check_array=True)
         return True
     vars(estimator).pop("feature_names_in_", None)
@@ -45,6 +52,8 @@ def learn_columns(estimator: BaseEstimator, X: Any, features: int) -> bool:
 
 def check_columns(estimator: BaseEstimator, X: Any, name: str) -> None:
     """Compares the columns of a wide table with those of the one that was fitted to.
+
+    A list is not looked at: it is how sequences of other lengths are given.
 
     Raises:
         DataError: If there are others, or more or fewer of them.

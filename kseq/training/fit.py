@@ -191,8 +191,8 @@ class Trainer:
 
 def copied(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     """The values of variables as arrays."""
-    tensors = [keras.ops.convert_to_tensor(variable) for variable in variables]
-    return [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in tensors]
+    # A variable itself would be read by its `__array__`, which NumPy warns about on TensorFlow.
+    return [keras.ops.convert_to_numpy(keras.ops.copy(variable)) for variable in variables]
 
 
 def _scheduled(config: Training) -> bool:
