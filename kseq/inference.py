@@ -19,6 +19,8 @@ if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
 _TOGETHER = min(4, os.cpu_count() or 1)
+# Products of matrices round the rows that are left over after the last full block in another way.
+_ROWS = 4
 
 
 class Forward:
@@ -35,16 +37,20 @@ class Forward:
         self._traced: Any = None
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs as arrays, batch first."""
+        """The outputs as arrays, batch first; of a row the same whatever it shares a batch with."""
         if self._traced is None:
             self._traced = self._trace()
+        names = [tensor.name for tensor in self.model.inputs]
+        count = len(inputs[names[0]])
+        filling = -count % _ROWS
+        full = {name: _filled(inputs[name], filling) for name in names}
         outputs = self._traced(
             {
-                tensor.name: keras.ops.convert_to_tensor(inputs[tensor.name], tensor.dtype)
+                tensor.name: keras.ops.convert_to_tensor(full[tensor.name], tensor.dtype)
                 for tensor in self.model.inputs
             }
         )
-        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+        return {name: keras.ops.convert_to_numpy(value)[:count] for name, value in outputs.items()}
 
     def over(self, batches: Iterable[Mapping[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
         """The outputs of batch after batch; on TensorFlow some are worked on at the same time.
@@ -80,6 +86,11 @@ class Forward:
         }
         # One concrete function for all shapes: nothing is ever traced a second time.
         return tf.function(run, autograph=False).get_concrete_function(signature)
+
+
+def _filled(rows: np.ndarray, count: int) -> np.ndarray:
+    """`rows` with the last one `count` times more."""
+    return np.concatenate([rows, np.repeat(rows[-1:], count, axis=0)]) if count else rows
 
 
 def traced(

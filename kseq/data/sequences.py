@@ -11,6 +11,7 @@ import numpy as np
 from kseq.errors import DataError, DataTypeError
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_TURN = "; if these are (n, channels, time), pass kseq.compat.time_first({name})"
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,17 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
     if isinstance(X, (str, bytes, Mapping)) or X is None:
         raise DataError(f"{name}: expected an array or a list of arrays, got {type(X).__name__}")
     array = _rectangular(X)
-    sequences = _from_array(array, name) if array is not None else _from_list(list(X), name)
+    sequences = (
+        _from_list(list(X), name)
+        if array is None
+        else _from_array(array, name, training=features is None)
+    )
     if features is not None and sequences.features != features:
+        turned = array is not None and array.ndim == 3 and array.shape[1] == features
         raise DataError(
             f"{name}: has {sequences.features} features a time step, "
             f"but the model was fitted with {features}"
+            + (_TURN.format(name=name) if turned else "")
         )
     return sequences
 
@@ -120,7 +127,7 @@ def _rectangular(X: Any) -> np.ndarray | None:
         return None
 
 
-def _from_array(array: np.ndarray, name: str) -> Sequences:
+def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
     if array.ndim not in (2, 3):
         if array.size == 0:
             raise DataError(f"{name}: is empty; at least one sequence is needed")
@@ -138,6 +145,11 @@ def _from_array(array: np.ndarray, name: str) -> Sequences:
         )
     if array.ndim == 2:
         array = array[:, :, None]
+    elif training and array.shape[1] == 1 and array.shape[2] > 1:
+        raise DataError(
+            f"{name}: has sequences of 1 time step with {array.shape[2]} features, got "
+            f"{array.shape}" + _TURN.format(name=name)
+        )
     array = _numeric(array, name)
     finite = np.isfinite(array)
     if not finite.all():
@@ -168,9 +180,11 @@ def _from_list(items: Sequence[Any], name: str) -> Sequences:
             raise DataError(f"{where}: has 0 features a time step; at least 1 is needed")
         array = _numeric(array[:, None] if array.ndim == 1 else array, where)
         if values and array.shape[1] != values[0].shape[1]:
+            turned = array.shape[0] == values[0].shape[0]
             raise DataError(
                 f"{where}: has {array.shape[1]} features a time step, "
                 f"but {name}[0] has {values[0].shape[1]}"
+                + (_TURN.format(name=name) if turned else "")
             )
         finite = np.isfinite(array)
         if not finite.all():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-os.environ.setdefault("SCIPY_ARRAY_API", "1")  # one of the checks needs it, before SciPy is imported
+os.environ.setdefault(
+    "SCIPY_ARRAY_API", "1"
+)  # one of the checks needs it, before SciPy is imported
 
 import pytest
 from sklearn.base import BaseEstimator
