@@ -9,7 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from kseq import SequenceClassifier, SequenceRegressor
 from kseq.registry import builders, readers
 
 ROOT = Path(__file__).parents[1]
@@ -99,3 +101,24 @@ def test_the_builder_of_contributing_is_ten_lines_and_builds():
         assert model.output_shape == (None, 2)
     finally:
         builders._entries.pop("mean_dense", None)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_scikit_learn_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "scikit-learn.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/scikit-learn.md", "exec"), names)
+    assert names["search"].score(names["X_test"], names["y_test"]) > 0.7
+    assert list(tmp_path.glob("saved_models/season/1"))
+
+
+def test_the_number_of_checks_is_that_of_scikit_learn():
+    """All but the one excused; that they pass is tested in `estimators/test_scikit_learn.py`."""
+    page = (ROOT / "docs" / "scikit-learn.md").read_text()
+    for estimator in (SequenceClassifier(), SequenceRegressor()):
+        count = len(list(estimator_checks_generator(estimator)))
+        for text in (README, page):
+            assert f"{type(estimator).__name__}` passes {count - 1} of {count}" in text
