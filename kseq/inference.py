@@ -37,7 +37,7 @@ class Forward:
         self._traced: Any = None
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs as arrays, batch first; of a row the same whatever it shares a batch with."""
+        """The outputs as arrays, batch first; of a row the same with any others of its length."""
         if self._traced is None:
             self._traced = self._trace()
         names = [tensor.name for tensor in self.model.inputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import keras
 from keras import ops
 
 
-class MaskedLoss(keras.losses.Loss):
+class MaskedLoss(keras.losses.Loss, ABC):
     """A sum over the targets that are there, each with its weight, divided by their number.
 
     A subclass says in `terms` what each target costs and which are there. A weight belongs to a
@@ -18,9 +19,9 @@ class MaskedLoss(keras.losses.Loss):
     batch.
     """
 
+    @abstractmethod
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """What each target costs, zero where there is none, and how many of them there are."""
-        raise NotImplementedError
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The scalar loss of a batch."""

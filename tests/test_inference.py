@@ -83,3 +83,17 @@ def test_batches_are_drawn_as_they_are_needed_and_their_errors_arrive(model):
     assert len(drawn) < 20
     with pytest.raises(KeyError, match=r"lengths|x"):
         list(found)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_row_s_answer_does_not_depend_on_its_batch(cell):
+    x = keras.Input((None, 3), name="x")
+    hidden = getattr(keras.layers, cell)(20, seed=1)(x)
+    scores = keras.layers.Dense(2, kernel_initializer=keras.initializers.GlorotUniform(1))(hidden)
+    forward = Forward(keras.Model({"x": x}, {"scores": scores}))
+    rows = np.random.default_rng(0).normal(size=(40, 9, 3)).astype("float32")
+    together = forward({"x": rows})["scores"]
+    for size in (1, 2, 3, 5, 7, 13):
+        for start in range(0, 40 - size, 3):
+            part = forward({"x": rows[start : start + size]})["scores"]
+            np.testing.assert_array_equal(part, together[start : start + size])

@@ -79,7 +79,8 @@ class LongFrame:
         missing = [key for key in self.ids if key not in values]
         if missing:
             raise DataError(f"{name}: has nothing for the sequence {shown(missing[0])}")
-        strange = [key for key in keys if key not in set(self.ids)]
+        ids = set(self.ids)
+        strange = [key for key in keys if key not in ids]
         if strange:
             raise DataError(f"{name}: has a value for {shown(strange[0])}, which X does not have")
         return [values[key] for key in self.ids]

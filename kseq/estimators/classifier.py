@@ -174,7 +174,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     ) -> Batches:
         recipe = self._onward() if onward else self.recipe().fill()
         given = X
-        X, y, sample_weight = self._read(X, y, sample_weight)
+        X, y, sample_weight = self._read(X, y, sample_weight, anew=not onward)
         parts = self._known_parts(X) if onward else self._training_parts(X)
         labels = read_labels(y)
         same_length(len(parts), labels)
@@ -191,9 +191,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         codes = self._encode_labels(labels, "y")
         valid: Any = None
         if validation_data is not None:
-            valid_X, valid_y, valid_weight = validation_set(validation_data)
             valid_X, valid_y, valid_weight = self._read(
-                valid_X, valid_y, valid_weight, "validation "
+                *validation_set(validation_data), name="validation "
             )
             found = self._validation_parts(valid_X, parts)
             valid_codes = self._encode_labels(read_labels(valid_y, "validation y"), "validation y")
@@ -253,9 +252,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             `(n, classes)`; of two classes `(n,)`, how much the second one outdoes the first.
         """
         check_is_fitted(self)
-        X, _, _ = self._read(X)
-        scores = self._answers(self._encode(self._parts(X)), ["scores"], self._models.parts)
-        found = np.stack(scores["scores"])
+        found = np.stack(self._predict(X, "scores", self._models.parts))
         return found[:, 1] - found[:, 0] if found.shape[1] == 2 else found
 
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
@@ -265,6 +262,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             X: Sequences that the classifier was not fitted to.
             y: Their classes.
         """
+        check_is_fitted(self)
         X, y, _ = self._read(X, y)
         truth = read_labels(y)
         probabilities = self.predict_proba(X)

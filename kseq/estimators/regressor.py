@@ -165,7 +165,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         recipe = self._onward() if onward else self.recipe().fill()
         per_step = recipe.task["per_step"]
         given = X
-        X, y, sample_weight = self._read(X, y, sample_weight)
+        X, y, sample_weight = self._read(X, y, sample_weight, anew=not onward)
         parts = self._known_parts(X) if onward else self._training_parts(X)
         targets, flat = read_numbers(y, parts, per_step, "y")
         outputs = targets[0].shape[-1]
@@ -179,9 +179,8 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         parts, targets, weights = parts.take(counted), take(targets, counted), weights.take(counted)
         valid: Any = None
         if validation_data is not None:
-            valid_X, valid_y, valid_weight = validation_set(validation_data)
             valid_X, valid_y, valid_weight = self._read(
-                valid_X, valid_y, valid_weight, "validation "
+                *validation_set(validation_data), name="validation "
             )
             found = self._validation_parts(valid_X, parts)
             valid_targets, _ = read_numbers(valid_y, found, per_step, "validation y")

@@ -126,11 +126,17 @@ def class_weights(
         path: Where the wish stands, for messages.
 
     Raises:
-        RecipeError: If a class is unknown.
+        RecipeError: If a class is unknown, or one is to be counted that does not occur.
     """
     if wish is None:
         return None
     if isinstance(wish, str):
+        absent = sorted(set(classes.tolist()) - set(labels.tolist()), key=str)
+        if absent:
+            raise RecipeError(
+                f"{path}: {wish!r} counts the classes of the data, which have none of "
+                f"{absent[0]!r}; give weights by class"
+            )
         return np.asarray(compute_class_weight(wish, classes=classes, y=labels))
     names = [str(each) for each in classes.tolist()]
     for key in wish:

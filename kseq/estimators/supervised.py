@@ -50,12 +50,23 @@ class SupervisedEstimator(Estimator):
 
     # --- what goes in ---
 
-    def _read(self, X: Any, y: Any = None, weights: Any = None, name: str = "") -> Any:
-        """X, y and weights as they are; or of a long table as lists, one item a sequence."""
+    def _read(
+        self, X: Any, y: Any = None, weights: Any = None, *, name: str = "", anew: bool = False
+    ) -> Any:
+        """X, y and weights as they are; or of a long table as lists, one item a sequence.
+
+        Args:
+            X: Sequences.
+            y: Their targets.
+            weights: Their weights.
+            name: What stands before their names in messages.
+            anew: Whether the features are to be learned, in place of those of the last fit.
+        """
         if not is_long(X):
             return X, y, weights
         # Those of a wide table are not features.
-        names = None if getattr(self, "_wide", True) else getattr(self, "feature_names_in_", None)
+        wide = anew or self._wide
+        names = None if wide else getattr(self, "feature_names_in_", None)
         frame = read_long(X, columns=names, name=f"{name}X")
         steps = bool(getattr(self, "per_step", False))
         return (
@@ -195,11 +206,11 @@ class SupervisedEstimator(Estimator):
 
     # --- what comes out ---
 
-    def _predict(self, X: Any, output: str) -> list[np.ndarray]:
+    def _predict(self, X: Any, output: str, forward: Forward | None = None) -> list[np.ndarray]:
         """One output for each sequence, per-step outputs cut to the sequence's length."""
         check_is_fitted(self)
         X, _, _ = self._read(X)
-        return self._answers(self._encode(self._parts(X)), [output])[output]
+        return self._answers(self._encode(self._parts(X)), [output], forward)[output]
 
     def _answers(
         self, sequences: Encoded, outputs: Sequence[str], forward: Forward | None = None

@@ -113,6 +113,8 @@ class Trainer:
         self._compile(config, loss, metrics)
         if not onward:
             self._start(config, config.epochs * train.num_batches)
+        elif not _scheduled(config):
+            self.model.optimizer.learning_rate = config.learning_rate
         guard = FiniteGuard()
         patience = config.patience if config.early_stopping else None
         metric = "accuracy" if config.monitor == "score" and score is None else None

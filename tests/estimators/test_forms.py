@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -109,6 +110,13 @@ def test_targets_of_a_long_table_come_by_sequence_id_or_row():
     assert reg.score(table, table["a"]) <= 1
 
 
+def test_a_fit_anew_forgets_the_columns_of_the_last():
+    frame = pd.DataFrame(long_table())
+    clf = classifier().fit(frame, Y).fit(frame.rename(columns={"a": "c"}), Y)
+    assert clf.feature_names_in_.tolist() == ["c", "b"]
+    assert not hasattr(clf.fit(X, Y), "feature_names_in_")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -177,6 +185,12 @@ def test_pipelines_searches_and_stacks():
     ragged = [x[: 3 + row % 3] for row, x in enumerate(X)]
     scores = cross_val_score(classifier(), ragged, Y, cv=3, params={"sample_weight": np.ones(N)})
     assert scores.shape == (3,)
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, classifier().set_fit_request(sample_weight=True))
+        weights = np.where(Y == "up", 1.0, 0.0)  # so that one class alone is left to learn
+        with pytest.raises(DataError, match="y: has 1 class, 'up' alone"):
+            routed.fit(flat, Y, sample_weight=weights)
     stack = StackingClassifier(
         [("a", classifier()), ("b", classifier(class_weight="balanced"))],
         LogisticRegression(),

@@ -92,3 +92,10 @@ def test_a_forecaster_goes_on_with_its_columns():
     assert model.n_iter_ == 4
     with pytest.raises(DataError, match=r"series: has the columns \['a'\], but the last fit had"):
         model.fit({"a": series["a"]})
+
+
+def test_a_pass_goes_by_the_learning_rate_of_its_time():
+    clf = classifier().partial_fit(X, Y, classes=[2, 4])
+    before = clf.predict_proba(X)
+    clf.set_params(training__learning_rate=1e-12).partial_fit(X, Y)
+    np.testing.assert_allclose(clf.predict_proba(X), before, atol=1e-6)

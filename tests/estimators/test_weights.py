@@ -150,3 +150,9 @@ def test_weights_of_steps_fit_their_sequences():
 def test_wrong_class_weights_are_refused(wish, message):
     with pytest.raises(RecipeError, match=message):
         prepared(classifier(class_weight=wish), X, Y)
+
+
+def test_classes_that_do_not_occur_cannot_be_counted():
+    clf = classifier(class_weight="balanced")
+    with pytest.raises(RecipeError, match=r"task\.class_weight: 'balanced' counts .* none of 2;"):
+        clf.partial_fit(X[:2], Y[:2], classes=[0, 1, 2])
