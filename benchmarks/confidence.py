@@ -52,11 +52,11 @@ def calibration(tagger: SequenceTagger, X: Any, y: Any) -> dict[str, float]:
     temperature = tagger.temperature_
     found = {"f1": evaluation.metrics["f1"], "temperature": temperature}
     for name, value in (("calibrated", temperature), ("at temperature 1", 1.0)):
-        tagger._crf.temperature.assign(value)
+        tagger._tags.chain.temperature.assign(value)
         note = with_calibration(evaluation, tagger, X, y).notes["calibration"]
         found[name] = note["expected_calibration_error"]
         found["spans"] = note["answers"]
-    tagger._crf.temperature.assign(temperature)
+    tagger._tags.chain.temperature.assign(temperature)
     return found
 
 

@@ -119,8 +119,11 @@ def test_every_step_is_learned_and_nan_steps_are_left_out():
     assert np.isfinite(reg.target_mean_).all()
     assert abs(reg.target_mean_[0] - np.nanmean(steps)) < 1
     assert reg.evaluate(RAGGED, y).items == np.isfinite(steps).sum()
-    with pytest.raises(DataError, match="sample_weight"):
-        reg.score(RAGGED, y, np.ones(N))
+    assert reg.score(RAGGED, y, np.full(N, 2.0)) == pytest.approx(reg.score(RAGGED, y))
+    first = np.where(np.arange(N) < 6, 1.0, 0.0)
+    assert reg.score(RAGGED, y, first) == pytest.approx(reg.score(RAGGED[:6], y[:6]))
+    with pytest.raises(DataError, match="sample_weight: has 23 weights for 24 sequences"):
+        reg.score(RAGGED, y, np.ones(N - 1))
 
 
 @pytest.mark.parametrize(

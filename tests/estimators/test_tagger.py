@@ -130,8 +130,8 @@ def test_the_baseline_is_each_words_commonest_tag():
 @pytest.mark.slow
 def test_the_temperature_leaves_the_tags_and_raises_the_likelihood():
     plain = tagger(calibrate=False, text={"casing": True}).fit(TOKENS, TAGS)
-    assert float(plain._crf.temperature) == 1.0
-    assert float(fitted()._crf.temperature) != 1.0
+    assert plain.temperature_ == 1.0
+    assert fitted().temperature_ != 1.0
     assert plain.predict(TOKENS) == fitted().predict(TOKENS)
 
 
