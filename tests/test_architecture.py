@@ -55,7 +55,13 @@ IMPORTLIB = {
     "serving/_clean_process.py",  # after Keras has been blocked
 }
 # TensorFlow by name, for speed alone: on other backends these files do without.
-FAST_PATHS = {"inference.py", "layers/block_lstm.py", "layers/characters.py", "training/adam.py"}
+FAST_PATHS = {
+    "inference.py",
+    "layers/block_lstm.py",
+    "layers/characters.py",
+    "training/adam.py",
+    "training/loop.py",
+}
 LONGEST = 350
 # Longer ones, each to be split; the list may only shrink.
 LONG: set[str] = set()

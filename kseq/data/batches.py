@@ -18,8 +18,8 @@ _POOL = 50  # batches that are sorted by length together
 class SequenceBatches(keras.utils.PyDataset):
     """Sequences and their targets, a batch at a time.
 
-    Where lengths differ, sequences of similar length share a batch. The order of epoch `e` depends
-    on `(seed, e)` alone.
+    Where lengths differ, sequences of similar length share a batch. The order of epoch `e`,
+    counted from 1, depends on `(seed, e)` alone.
 
     Args:
         sequences: The sequences, numbers or text.
@@ -30,7 +30,7 @@ class SequenceBatches(keras.utils.PyDataset):
         weights: How much each sequence counts, `(n,)`, or each of its steps, a list of `(time,)`;
             or a dict of both kinds by the names of the model's outputs.
         seed: Of the order of every epoch; None keeps the given order.
-        epoch: The first epoch.
+        epochs: Epochs that were run before.
         mixup: Parameter of the Beta distribution that sequences are mixed by; 0 mixes none.
     """
 
@@ -43,7 +43,7 @@ class SequenceBatches(keras.utils.PyDataset):
         ragged: bool,
         weights: Targets | dict[str, Targets] | None = None,
         seed: int | None = None,
-        epoch: int = 0,
+        epochs: int = 0,
         mixup: float = 0.0,
     ) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class SequenceBatches(keras.utils.PyDataset):
         self.seed = seed
         self.mixup = mixup
         self.weights = weights
-        self.epoch = epoch
+        self.epoch = epochs + 1
         self._plan()
 
     @property
@@ -68,8 +68,6 @@ class SequenceBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self._batches[index]
         inputs = self._inputs(index)
-        if index == 0 and self.ragged and self.num_batches > 1:
-            inputs = self._loosened(inputs)
         time = next(iter(inputs.values())).shape[1]
         if isinstance(self.targets, dict):
             y: Any = {name: _padded(each, rows, time) for name, each in self.targets.items()}
@@ -110,24 +108,6 @@ class SequenceBatches(keras.utils.PyDataset):
         seeds = None if self.seed is None else [self.seed, self.epoch, index]
         rng = None if seeds is None else np.random.default_rng(seeds)
         return self.sequences.inputs(self._batches[index], rng=rng)
-
-    def _loosened(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The first batch, with every axis one longer that the second batch has too.
-
-        Keras fixes the axes that agree in the first two batches. The longer axis ends in padding,
-        which is masked.
-        """
-        other = self._inputs(1)
-        free: dict[str, np.ndarray] = {}
-        for name, array in inputs.items():
-            more = [
-                int(axis > 0 and size == other[name].shape[axis])
-                for axis, size in enumerate(array.shape)
-            ]
-            if name in self.sequences.fixed_axes:
-                more[2:] = [0] * len(more[2:])
-            free[name] = np.pad(array, [(0, extra) for extra in more])
-        return free
 
     def _mix(self, index: int, x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
         rng = np.random.default_rng([self.seed or 0, self.epoch, index])

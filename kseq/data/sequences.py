@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +25,6 @@ class Sequences:
 
     values: np.ndarray | list[np.ndarray]
     lengths: np.ndarray
-
-    # Inputs whose axes behind time are the same in all batches.
-    fixed_axes: ClassVar[frozenset[str]] = frozenset({"x"})
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -28,8 +28,6 @@ class TextSequences:
 
     features: ClassVar[int] = 0
     time: ClassVar[None] = None
-    # Inputs whose axes behind time are the same in all batches.
-    fixed_axes: ClassVar[frozenset[str]] = frozenset({"prefixes", "suffixes"})
 
     def __len__(self) -> int:
         return len(self.rows)

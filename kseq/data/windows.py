@@ -23,7 +23,7 @@ class WindowBatches(keras.utils.PyDataset):
         horizon: Steps forecast.
         batch_size: Windows a batch.
         seed: Of the order of every epoch; None keeps the order of the origins.
-        epoch: The first epoch.
+        epochs: Epochs that were run before.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class WindowBatches(keras.utils.PyDataset):
         horizon: int,
         batch_size: int,
         seed: int | None = None,
-        epoch: int = 0,
+        epochs: int = 0,
     ) -> None:
         super().__init__()
         self.inputs = inputs.astype(np.float32)
@@ -46,7 +46,7 @@ class WindowBatches(keras.utils.PyDataset):
         self.origins = origins
         self.batch_size = batch_size
         self.seed = seed
-        self.epoch = epoch
+        self.epoch = epochs + 1
         self._before = np.arange(-window, 0)
         self._after = np.arange(horizon)
         self._order = self._draw()

@@ -232,7 +232,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
                 **order,
             )
 
-        order = {"seed": recipe.seed, "epoch": self._epochs(onward), "mixup": training.mixup}
+        order = {"seed": recipe.seed, "epochs": self._epochs(onward), "mixup": training.mixup}
         train = batches(parts, codes, weights, **order)
         return train, None if valid is None else batches(*valid)
 

@@ -224,7 +224,7 @@ class Forecaster(RollingForecaster):
             future,
             np.concatenate([s + o for s, o in zip(starts, first, strict=True)]),
             seed=recipe.seed,
-            epoch=self._epochs(onward),
+            epochs=self._epochs(onward),
             **shape,
         )
         valid = WindowBatches(filled, targets, future, held, **shape) if len(held) else None

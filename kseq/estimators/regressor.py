@@ -216,7 +216,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
                 **order,
             )
 
-        order = {"seed": recipe.seed, "epoch": self._epochs(onward)}
+        order = {"seed": recipe.seed, "epochs": self._epochs(onward)}
         train = batches(parts, targets, weights, **order)
         return train, None if valid is None else batches(*valid)
 

@@ -243,7 +243,7 @@ class SequenceTagger(TagAnswers):
                 (FIRST + len(self.vocabulary_.words), len(self.tags_)),
                 gold.labels,
             )
-        order = {"seed": recipe.seed, "epoch": self._epochs(onward)}
+        order = {"seed": recipe.seed, "epochs": self._epochs(onward)}
         per_tag = self._tag_weights(gold, weights)
         train = self._batches(self._encode(texts), gold, weights, per_tag, **order)
         self._validation = None

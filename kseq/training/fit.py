@@ -11,11 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq.data.lent import LentBatches
 from kseq.errors import RecipeError, TrainingError
 from kseq.recipe.training import Training
 from kseq.training.adam import FusedAdam
 from kseq.training.callbacks import BestWeights, FiniteGuard
+from kseq.training.loop import Loop
 from kseq.training.progress import Progress
 from kseq.training.schedule import CosineSchedule
 
@@ -70,6 +70,7 @@ class Trainer:
         self._compiled: Any = None  # what stands in the traced step
         self._fresh: list[np.ndarray] = []  # the optimizer's variables before the first step
         self._schedule = CosineSchedule()
+        self._loop = Loop(model)
 
     def fit(
         self,
@@ -129,24 +130,14 @@ class Trainer:
                 wait = math.ceil(config.patience / 3)
                 watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
         watch += [progress] if progress else []
-        lent = [None if each is None else LentBatches(each) for each in (train, valid)]
         started = time.monotonic()
         try:
-            record = self.model.fit(
-                lent[0],
-                validation_data=lent[1],
-                epochs=config.epochs,
-                shuffle=False,  # the batches bring their own seeded order
-                verbose=0,
-                callbacks=[*watch, *callbacks],
+            history = self._loop.run(
+                train, valid, epochs=config.epochs, callbacks=[*watch, *callbacks]
             )
         finally:
-            for each in lent:
-                if each is not None:
-                    each.take_back()
             if progress:
                 progress.close()
-        history = {name: [float(v) for v in values] for name, values in record.history.items()}
         best_epoch = len(history.get("loss", []))
         if best.weights is not None:
             self.model.set_weights(best.weights)
@@ -172,6 +163,7 @@ class Trainer:
             weighted_metrics=list(metrics),
             jit_compile=False,  # XLA made the recurrent training loops slower wherever measured
         )
+        self._loop = Loop(self.model)
         # Variables that are made while the training step is traced would have it traced twice.
         self.model.optimizer.build(self.model.trainable_variables)
         self._fresh = copied(self.model.optimizer.variables)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 
@@ -87,25 +86,6 @@ def test_many_pools_still_hold_every_sequence():
     lengths = np.random.default_rng(1).integers(1, 4, 250)
     sequences = as_sequences([np.ones((length, 1)) for length in lengths])
     assert sorted(order(batches(sequences, batch_size=2))) == list(range(1, 251))
-
-
-@pytest.mark.parametrize(
-    "lengths",
-    [[4] * 9, [4, 4, 4, 5, 5, 5, 2, 2, 2], [4, 4, 4, 4, 4, 4, 6, 6, 6], [3, 3, 3, 9, 9, 9]],
-    ids=str,
-)
-@pytest.mark.parametrize("seed", [None, 1, 2])
-def test_the_time_axis_stays_free_whatever_the_first_batches_are(lengths, seed):
-    # Keras fixes an axis that has the same length in the first two batches.
-    x = keras.Input((None, 1), name="x")
-    seen = keras.Input((), name="lengths", dtype="int32")
-    pooled = keras.layers.GlobalMaxPooling1D(name="pool")(x)
-    model = keras.Model({"x": x, "lengths": seen}, keras.layers.Dense(1, name="out")(pooled))
-    model.compile(loss="mse")
-    sequences = as_sequences([np.ones((length, 1)) for length in lengths])
-    data = batches(sequences, batch_size=3, ragged=True, seed=seed)
-    history = model.fit(data, epochs=2, verbose=0, shuffle=False)
-    assert len(history.history["loss"]) == 2
 
 
 def test_mixup_mixes_sequences_and_targets_by_the_same_share():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 
@@ -111,71 +110,7 @@ def test_words_are_hidden_in_training_alone():
     assert unknown[0] == 0
     rare = len(VOCABULARY.rare)
     assert 0.25 * rare < unknown[1] < 0.75 * rare
-    # A batch that is asked for twice is the same, as where Keras looks at the first ones.
+    # A batch that is asked for twice is the same.
     data = batches(seed=1)
     np.testing.assert_array_equal(data[2][0]["words"], data[2][0]["words"])
     np.testing.assert_array_equal(data[0][0]["words"], data[0][0]["words"])
-
-
-ALIKE = {
-    "all alike": [["aa", "bb"]] * 6,
-    "alike in length": [["aa", "b"], ["bbb", "a"]] * 3,
-    "alike in characters": [["aa"], ["bb"], ["aa", "bb"], ["bb", "aa"], ["aa"], ["bb"]],
-    "first two alike": [["a"]] * 4 + [["abc", "a", "b"]] * 2,
-    "empty first": [[], [], [], [], ["abc", "a"], ["a"]],
-}
-
-
-@pytest.mark.parametrize("case", ALIKE)
-@pytest.mark.parametrize("seed", [None, 1])
-def test_the_first_batch_differs_from_the_second_in_every_free_axis(case, seed):
-    encoded = VOCABULARY.encode(ALIKE[case])
-    targets = [np.zeros(len(text), np.int32) for text in ALIKE[case]]
-    data = batches(targets, encoded, batch_size=2, seed=seed)
-    (first, y), (second, other) = data[0], data[1]
-    for name in ("words", "casing", "characters", "prefixes", "suffixes"):
-        assert first[name].shape[1] != second[name].shape[1]
-        assert first[name].shape[1] == y.shape[1]
-    assert first["characters"].shape[2] != second["characters"].shape[2]
-    assert y.shape[1] != other.shape[1]
-    assert first["prefixes"].shape[2] == second["prefixes"].shape[2] == 2
-    # What is added is padding.
-    plain = encoded.inputs(data._batches[0])
-    for name, array in first.items():
-        inside = tuple(slice(size) for size in plain[name].shape)
-        assert np.count_nonzero(array) == np.count_nonzero(array[inside])
-
-
-@pytest.mark.parametrize("case", ALIKE)
-def test_keras_fixes_no_free_axis(case):
-    """A model that is traced for the first batches takes longer texts and tokens after them."""
-    inputs = {
-        "words": keras.Input((None,), dtype="int32", name="words"),
-        "characters": keras.Input((None, None), dtype="int32", name="characters"),
-        "prefixes": keras.Input((None, 2), dtype="int32", name="prefixes"),
-        "suffixes": keras.Input((None, 2), dtype="int32", name="suffixes"),
-        "casing": keras.Input((None,), dtype="int32", name="casing"),
-        "lengths": keras.Input((), dtype="int32", name="lengths"),
-    }
-    flat = keras.layers.Reshape((-1, 2))(inputs["prefixes"])
-    letters = keras.ops.cast(keras.ops.sum(inputs["characters"], axis=2), "float32")
-    both = keras.layers.Concatenate()(
-        [keras.ops.cast(flat, "float32"), keras.ops.expand_dims(letters, -1)]
-    )
-    model = keras.Model(inputs, keras.layers.Dense(1)(both)[:, :, 0])
-    model.compile(loss="mse")
-    texts = [*ALIKE[case], ["abcdefgh"] * 7, ["a"]]
-    data = batches(
-        [np.zeros(len(text), np.int32) for text in texts],
-        VOCABULARY.encode(texts),
-        batch_size=2,
-    )
-    history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
-    assert np.isfinite(history["loss"]).all()
-    assert np.isfinite(model.evaluate(data, verbose=0))
-
-
-def test_one_batch_is_left_as_it_is():
-    data = batches(TAGS, batch_size=64)
-    assert len(data) == 1
-    assert data[0][0]["words"].shape == (41, LENGTHS.max())

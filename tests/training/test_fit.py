@@ -243,7 +243,8 @@ def test_the_callers_callbacks_come_last_and_are_called(linear, rows, monkeypatc
             lists.append([type(one).__name__ for one in self.callbacks])
 
     mine = Mine()
-    monkeypatch.setattr(keras.src.callbacks, "CallbackList", Remember)
+    monkeypatch.setattr(keras.callbacks, "CallbackList", Remember)
+    monkeypatch.setattr(keras.src.callbacks, "CallbackList", Remember)  # that of `Model.fit`
     run(linear(), rows(), rows(2), [mine], ema=0.5, verbose=True)
     assert mine.epochs == 3
     ours = ["FiniteGuard", "BestWeights", "SwapEMAWeights", "Progress", "Mine"]

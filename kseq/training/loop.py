@@ -1,0 +1,163 @@
+"""Runs the epochs of a training.
+
+Keras sets up a pipeline for the data of every training and an iterator for every epoch of it, which
+takes longer than the epochs of small data. On TensorFlow, which this file imports by name for that,
+one traced step takes arrays as they are, whatever the size of the batch and the number of steps,
+and is kept for the next training. On other backends `Model.fit` runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+
+if keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+History = dict[str, list[float]]
+
+
+class Loop:
+    """The training and validation steps of a compiled model, and the loop over them.
+
+    Args:
+        model: A compiled functional model. When it is compiled anew, it needs a new loop.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._steps: dict[Any, Callable[..., Any]] = {}
+
+    def run(
+        self,
+        train: keras.utils.PyDataset,
+        valid: keras.utils.PyDataset | None,
+        *,
+        epochs: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> History:
+        """Trains the model as `Model.fit` does.
+
+        Args:
+            train: Batches of training data, which bring their own order.
+            valid: Batches of validation data, or None.
+            epochs: Passes over the training data, if no callback ends them earlier.
+            callbacks: Keras callbacks.
+
+        Returns:
+            Losses and metrics by epoch; those of the validation data start with `val_`.
+        """
+        if keras.config.backend() != "tensorflow":
+            record = self.model.fit(
+                train,
+                validation_data=valid,
+                epochs=epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=list(callbacks),
+            )
+            return {name: [float(v) for v in values] for name, values in record.history.items()}
+        model = self.model
+        watch = keras.callbacks.CallbackList(
+            list(callbacks),
+            add_history=True,
+            model=model,
+            verbose=0,
+            epochs=epochs,
+            steps=train.num_batches,
+        )
+        model.stop_training = False
+        logs: dict[str, float] = {}
+        watch.on_train_begin()
+        for epoch in range(epochs):
+            model.reset_metrics()
+            watch.on_epoch_begin(epoch)
+            for index, batch in enumerate(_ahead(train)):
+                watch.on_train_batch_begin(index)
+                watch.on_train_batch_end(index, self._step(model.train_step, batch))
+                if model.stop_training:
+                    break
+            train.on_epoch_end()
+            logs = _numbers(model.get_metrics_result())
+            if valid is not None:
+                found = self._validate(valid, watch)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            watch.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        watch.on_train_end(logs)
+        return {name: [float(v) for v in values] for name, values in model.history.history.items()}
+
+    def _validate(self, valid: keras.utils.PyDataset, watch: Any) -> dict[str, float]:
+        watch.on_test_begin()
+        self.model.reset_metrics()
+        for index, batch in enumerate(_ahead(valid)):
+            watch.on_test_batch_begin(index)
+            watch.on_test_batch_end(index, self._step(self.model.test_step, batch))
+        found = _numbers(self.model.get_metrics_result())
+        watch.on_test_end(found)
+        return found
+
+    def _step(self, step: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
+        kinds = [(array.dtype, array.ndim) for array in keras.tree.flatten(batch)]
+        key = (step.__name__, len(batch), *kinds)
+        if key not in self._steps:
+            if not self._steps:
+                self._make_variables(*batch)
+            self._steps[key] = tf.function(
+                step, input_signature=(self._signature(*batch),), autograph=False
+            )
+        return self._steps[key](batch)
+
+    def _make_variables(self, x: Any, y: Any, weights: Any = None) -> None:
+        """Makes the variables of the metrics: a step that makes them is traced twice."""
+        widest = max(keras.tree.flatten(x), key=np.ndim)
+
+        def zeros(tensor: Any) -> Any:
+            return keras.ops.zeros(
+                [size or widest.shape[axis] for axis, size in enumerate(tensor.shape)]
+            )
+
+        scores = keras.tree.map_structure(zeros, self.model.output)
+        self.model.compute_loss(x, y, scores, weights)
+        self.model.compute_metrics(x, y, scores, weights)
+        self.model.reset_metrics()
+
+    def _signature(self, x: Any, y: Any, weights: Any = None) -> tuple[Any, ...]:
+        """What a batch is like, with those sizes alone that are the model's own."""
+        outputs = self.model.output
+        if isinstance(outputs, Mapping) and not isinstance(y, Mapping):
+            (outputs,) = outputs.values()
+        inputs = {tensor.name: tensor for tensor in self.model.inputs}
+        if not isinstance(x, Mapping):
+            (inputs,) = inputs.values()
+        specs = [_specs(x, inputs), _specs(y, outputs)]
+        return (*specs, *([] if weights is None else [_specs(weights, None)]))
+
+
+def _specs(arrays: Any, tensors: Any) -> Any:
+    if isinstance(arrays, Mapping):
+        return {name: _specs(a, tensors and tensors[name]) for name, a in arrays.items()}
+    rank = arrays.ndim
+    fitting = tensors is not None and len(tensors.shape) == rank
+    return tf.TensorSpec(tensors.shape if fitting else [None] * rank, arrays.dtype)
+
+
+def _ahead(batches: keras.utils.PyDataset) -> Iterator[tuple[Any, ...]]:
+    """The batches of an epoch, each made while the one before it is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(batches.__getitem__, 0)
+        for index in range(1, batches.num_batches):
+            batch = coming.result()
+            coming = pool.submit(batches.__getitem__, index)
+            yield batch
+        yield coming.result()
+
+
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(np.asarray(value)) for name, value in logs.items()}
