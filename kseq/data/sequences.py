@@ -101,11 +101,13 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
         else _from_array(array, name, training=features is None)
     )
     if features is not None and sequences.features != features:
-        turned = array is not None and array.ndim == 3 and array.shape[1] == features
+        hint = ""
+        if array is not None and array.shape[1] == features:
+            one = f"; if it is one sequence, pass {name}[None]"
+            hint = _TURN.format(name=name) if array.ndim == 3 else one
         raise DataError(
             f"{name}: has {sequences.features} features a time step, "
-            f"but the model was fitted with {features}"
-            + (_TURN.format(name=name) if turned else "")
+            f"but the model was fitted with {features}{hint}"
         )
     return sequences
 

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.builders.build import build
-from kseq.errors import ArtefactError, RecipeError
+from kseq.errors import ArtefactError, DataTypeError, RecipeError, shown
 from kseq.estimators.models import POOL, Loan, Models
 from kseq.estimators.parameters import Parameters
 from kseq.metrics.evaluation import Evaluation
@@ -100,7 +100,9 @@ class Estimator(Parameters, ABC):
 
     def _build(self, recipe: Recipe, spec: Spec) -> None:
         self.recipe_, self.spec_ = recipe, spec
-        self.__dict__.pop("_loan", None)  # these models may be the next ones
+        # Fitted again only when this fit comes to its end; and its models may be the old ones.
+        for name in ("history_", "_loan"):
+            self.__dict__.pop(name, None)
         key = (
             type(self),
             builders.get(recipe.model["builder"]),
@@ -155,6 +157,12 @@ class Estimator(Parameters, ABC):
         partial: bool = False,
     ) -> None:
         config = self._training()
+        for place, callback in enumerate(callbacks or ()):
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise DataTypeError(
+                    f"callbacks[{place}]: expected a keras.callbacks.Callback, got "
+                    f"{shown(callback)}"
+                )
         if partial:  # one pass, at one rate
             config = replace(config, epochs=1, schedule="constant", warmup=0.0, ema=0.0)
         outcome = self._models.trainer.fit(

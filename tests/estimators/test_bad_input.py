@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from sklearn.exceptions import NotFittedError
 
 from kseq import Forecaster, KseqError, SequenceClassifier, SequenceRegressor, SequenceTagger
 
@@ -127,6 +128,7 @@ ASK: list[tuple[str, tuple[Any, ...], str]] = [
         (X[:, :, :1],),
         r"X: has 1 features a time step, but the model was fit",
     ),
+    ("classifier", (X[0],), r"has 1 features .* with 2; if it is one sequence, pass X\[None\]"),
     ("classifier", (["text"],), r"X: is text, but the model was fitted to numbers"),
     ("classifier", ([],), r"X: is empty; at least one sequence is needed"),
     ("classifier", (HOLED,), r"X: NaN in sequence 2, step 1, feature 1"),
@@ -149,3 +151,18 @@ def fitted() -> dict[str, Any]:
 def test_predict_says_what_is_wrong(fitted, kind: str, asked: tuple[Any, ...], message: str):
     with pytest.raises(KseqError, match=message):
         fitted[kind].predict(*asked)
+
+
+@pytest.mark.parametrize("estimator", [classifier(), forecaster()])
+def test_callbacks_are_those_of_keras(estimator: Any):
+    given = (SERIES,) if estimator.__class__.__name__ == "Forecaster" else (X, LABELS)
+    with pytest.raises(KseqError, match=r"callbacks\[0\]: expected a keras.*Callback, got 'x'"):
+        estimator.fit(*given, callbacks=["x"])
+
+
+def test_a_fit_that_fails_leaves_no_fitted_estimator_behind():
+    estimator = classifier().fit(X, LABELS)
+    with pytest.raises(KseqError):
+        estimator.fit(X, LABELS, callbacks=["x"])
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)
