@@ -62,6 +62,13 @@ class SequenceBatches(keras.utils.PyDataset):
         """Batches an epoch."""
         return len(self._batches)
 
+    @property
+    def padding(self) -> float:
+        """The share of an epoch's steps that are padding."""
+        lengths = self.sequences.lengths
+        steps = sum(len(rows) * int(lengths[rows].max()) for rows in self._batches)
+        return 1 - int(lengths.sum()) / max(1, steps)
+
     def __len__(self) -> int:
         return self.num_batches
 

@@ -120,7 +120,7 @@ class Trainer:
         patience = config.patience if config.early_stopping else None
         metric = "accuracy" if config.monitor == "score" and score is None else None
         best = BestWeights(patience, None if config.monitor == "loss" else score, metric)
-        progress = Progress() if config.verbose else None
+        progress = Progress(padding=getattr(train, "padding", 0.0)) if config.verbose else None
         watch: list[keras.callbacks.Callback] = [guard]
         if valid is not None:
             watch.append(best)

@@ -18,10 +18,12 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         console: Where to show it; standard error by default.
+        padding: The share of the steps that are padding; said once, unless there is none.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, padding: float = 0.0) -> None:
         super().__init__()
+        self.padding = padding
         self.console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._task: Any = None
@@ -29,6 +31,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._started = time.monotonic()
+        if self.padding:
+            self.console.print(f"sequences of similar length together: {self.padding:.1%} padding")
         if not self.console.is_terminal:
             return
         self._bar = Bar(

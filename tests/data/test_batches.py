@@ -102,3 +102,11 @@ def test_mixup_mixes_sequences_and_targets_by_the_same_share():
     first = mixed[0][0].copy()
     mixed.on_epoch_end()
     assert not np.array_equal(mixed[0][0], first)
+
+
+def test_padding_is_the_share_of_steps_that_nobody_needs():
+    sequences = as_sequences([np.ones((length, 1)) for length in (1, 4, 1, 4)])
+    options = {"batch_size": 2, "ragged": True, "targets": np.ones((4, 1))}
+    assert batches(sequences, **options, seed=None).padding == pytest.approx(6 / 16)
+    assert batches(sequences, **options, seed=0).padding == 0  # the like share a batch
+    assert batches(EQUAL).padding == 0

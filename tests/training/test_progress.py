@@ -44,3 +44,16 @@ def test_closing_without_a_bar_does_nothing():
 
 def test_the_default_console_leaves_standard_output_alone(capsys):
     assert Progress().console.stderr
+
+
+@pytest.mark.parametrize(("padding", "lines"), [(0.0, 1), (0.034, 2)])
+def test_padding_is_told_once(padding, lines):
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=120), padding=padding)
+    progress.set_params({"epochs": 1})
+    progress.on_train_begin()
+    progress.on_epoch_end(0, {"loss": 1.0})
+    shown = out.getvalue().splitlines()
+    assert len(shown) == lines
+    if padding:
+        assert shown[0] == "sequences of similar length together: 3.4% padding"
