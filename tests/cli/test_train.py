@@ -191,7 +191,7 @@ def test_ctrl_c_publishes_nothing(run, folder, monkeypatch, assert_clean):
     def pressed(*_, **__):
         raise KeyboardInterrupt
 
-    for place in ("keras.Model.fit", "kseq.serving.save.verify"):
+    for place in ("kseq.training.loop.Loop.run", "kseq.serving.save.verify"):
         with monkeypatch.context() as patch:
             patch.setattr(place, pressed)
             done = run("train", "wide.json", "--quiet")
