@@ -3,17 +3,36 @@
 This file imports TensorFlow by name: on a CPU, Keras runs the LSTM as a loop of some twenty small
 operations a step, forwards and backwards, while TensorFlow has the forward pass as a single one.
 The gradient is written out here: its loop does only what depends on the next step, and the weights'
-share is one product over all steps.
+share is one product over all steps. Rows of a batch are worked on in blocks, one by each core.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 import keras
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+
+
+# Rows of a batch that are worked on together: the products of one step run at full speed for
+# sixteen, are slower for rows left over, and for more are shared among cores at a loss.
+_ROWS = 16
+_TOGETHER = os.cpu_count() or 1
+
+
+class Gates(NamedTuple):
+    """What TensorFlow's operation gives for every step, each `(time, rows, units)`."""
+
+    i: Any  # the input gate
+    cs: Any  # the cell state
+    f: Any  # the forget gate
+    o: Any  # the output gate
+    ci: Any  # the candidate, tanh of the cell input
+    co: Any  # tanh of the cell state
+    h: Any  # the output
 
 
 @keras.saving.register_keras_serializable("kseq")
@@ -93,10 +112,10 @@ class BlockLSTM(keras.layers.LSTM):
             # Each sequence by itself, so that the padding stays behind the valid steps.
             sequences = _reverse(sequences, lengths)
         weights = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
-        steps = _lstm(
-            tf.transpose(sequences, (1, 0, 2)), weights, tf.convert_to_tensor(self.cell.bias)
+        steps = _from_blocks(
+            _lstm(_to_blocks(sequences), weights, tf.convert_to_tensor(self.cell.bias)),
+            tf.shape(sequences)[0],
         )
-        steps = tf.transpose(steps, (1, 0, 2))  # (batch, time, units)
         if lengths is None:
             return steps if self.return_sequences else steps[:, -1]
         last = tf.gather(steps, tf.maximum(lengths - 1, 0), batch_dims=1)
@@ -118,78 +137,129 @@ def _reverse(sequences: Any, lengths: Any) -> Any:
     return tf.reverse_sequence(sequences, lengths, seq_axis=1)
 
 
+def _to_blocks(sequences: Any) -> Any:
+    """From `(batch, time, features)` to `(blocks, time, rows, features)`, filled with zeros."""
+    batch, time, features = tf.unstack(tf.shape(sequences))
+    rows = tf.maximum(1, tf.minimum(_ROWS, batch))
+    blocks = -(-batch // rows)
+    full = tf.pad(sequences, [(0, blocks * rows - batch), (0, 0), (0, 0)])
+    shaped = tf.reshape(full, (blocks, rows, time, sequences.shape[-1] or features))
+    return tf.transpose(shaped, (0, 2, 1, 3))
+
+
+def _from_blocks(blocks: Any, batch: Any) -> Any:
+    """From `(blocks, time, rows, units)` to `(batch, time, units)`."""
+    shape = tf.shape(blocks)
+    rows = tf.transpose(blocks, (0, 2, 1, 3))
+    return tf.reshape(rows, (shape[0] * shape[2], shape[1], blocks.shape[-1]))[:batch]
+
+
 def _lstm(x: Any, weights: Any, bias: Any) -> Any:
-    """The outputs `(time, batch, units)` of an LSTM over `x` `(time, batch, features)`.
+    """The outputs `(blocks, time, rows, units)` of an LSTM over `x`, alike with features.
+
+    The blocks are worked on at the same time, one by each core.
 
     Args:
         x: The sequences.
         weights: Those of the input above those of the state, `(features + units, 4 * units)`.
         bias: `(4 * units,)`. The gates stand in the order input, forget, cell, output.
     """
-    time, batch = tf.unstack(tf.shape(x)[:2])
+    count, time, rows = tf.unstack(tf.shape(x)[:3])
     units = bias.shape[0] // 4
+
+    def for_each_block(step: Any, arrays: Any) -> Any:
+        return tf.while_loop(
+            lambda block, *_: block < count,
+            lambda block, *arrays: (block + 1, *step(block, arrays)),
+            (0, *arrays),
+            parallel_iterations=_TOGETHER,
+        )[1:]
+
+    def array(width: int) -> Any:
+        return tf.TensorArray(
+            tf.float32, count, element_shape=(None, None, width), clear_after_read=False
+        )
 
     @tf.custom_gradient
     def run(x: Any, weights: Any, bias: Any) -> Any:
-        none = tf.zeros((batch, units))
+        none = tf.zeros((rows, units))
         no_peephole = tf.zeros((units,))
-        gates = tf.raw_ops.BlockLSTMV2(
-            seq_len_max=tf.cast(time, tf.int64),
-            x=x,
-            cs_prev=none,
-            h_prev=none,
-            w=weights,
-            wci=no_peephole,
-            wcf=no_peephole,
-            wco=no_peephole,
-            b=bias,
-            cell_clip=0.0,
-            use_peephole=False,
-        )
 
-        def gradient(d_output: Any) -> tuple[Any, Any, Any]:
-            before = tf.concat([none[None], gates.h[:-1]], axis=0)
-            d_gates = _gate_gradient(d_output, gates, weights[-units:], none)
-            flat = tf.reshape(d_gates, (-1, 4 * units))  # (time * batch, 4 * units)
-            seen = tf.reshape(tf.concat([x, before], axis=-1), (time * batch, -1))
+        def forwards(block: Any, arrays: Any) -> Any:
+            gates = tf.raw_ops.BlockLSTMV2(
+                seq_len_max=tf.cast(time, tf.int64),
+                x=x[block],
+                cs_prev=none,
+                h_prev=none,
+                w=weights,
+                wci=no_peephole,
+                wcf=no_peephole,
+                wco=no_peephole,
+                b=bias,
+                cell_clip=0.0,
+                use_peephole=False,
+            )
+            return [each.write(block, gate) for each, gate in zip(arrays, gates, strict=True)]
+
+        arrays = for_each_block(forwards, [array(units) for _ in Gates._fields])
+        # Arrays as such could not be captured by a gradient that is saved with a model.
+        kept = Gates(*(each.stack() for each in arrays))
+
+        def gradient(d_outputs: Any) -> tuple[Any, Any, Any]:
+            recurrent = tf.transpose(weights[-units:])
+
+            def backwards(block: Any, arrays: Any) -> Any:
+                gates = Gates(*(each[block] for each in kept))
+                d_gates = _gate_gradient(d_outputs[block], gates, recurrent, none)
+                return [arrays[0].write(block, d_gates)]
+
+            (d_gates,) = for_each_block(backwards, [array(4 * units)])
+            flat = tf.reshape(d_gates.stack(), (-1, 4 * units))  # (count * time * rows, ...)
+            before = tf.pad(kept.h[:, :-1], [(0, 0), (1, 0), (0, 0), (0, 0)])
+            seen = tf.concat([x, before], axis=-1)
+            seen = tf.reshape(seen, (-1, weights.shape[0]))
             d_weights = tf.matmul(seen, flat, transpose_a=True)
             d_x = tf.matmul(flat, weights[:-units], transpose_b=True)
             return tf.reshape(d_x, tf.shape(x)), d_weights, tf.reduce_sum(flat, axis=0)
 
-        return gates.h, gradient
+        return kept.h, gradient
 
     return run(x, weights, bias)
 
 
 def _gate_gradient(d_output: Any, gates: Any, recurrent: Any, none: Any) -> Any:
-    """The gradient with respect to the gates' sums, `(time, batch, 4 * units)`."""
+    """The gradient with respect to the gates' sums, `(time, rows, 4 * units)`."""
     i, f, o, candidate, squashed = gates.i, gates.f, gates.o, gates.ci, gates.co
-    cell_before = tf.concat([none[None], gates.cs[:-1]], axis=0)
+    cell_before = tf.pad(gates.cs[:-1], [(1, 0), (0, 0), (0, 0)])
     # What does not depend on the next step is computed for all steps at once.
-    cell_to_gates = tf.concat(
-        [candidate * i * (1 - i), cell_before * f * (1 - f), i * (1 - candidate * candidate)],
+    to_gates = tf.concat(
+        [
+            candidate * i * (1 - i),
+            cell_before * f * (1 - f),
+            i * (1 - candidate * candidate),
+            squashed * o * (1 - o),
+        ],
         axis=-1,
     )
     time = tf.shape(d_output)[0]
-    width = none.shape[-1]
 
-    def rows(values: Any) -> Any:
+    def steps(values: Any) -> Any:
         return tf.TensorArray(tf.float32, time).unstack(values)
 
-    d_outputs, forget = rows(d_output), rows(f)
-    output_to_cell = rows(o * (1 - squashed * squashed))
-    output_to_gate = rows(squashed * o * (1 - o))
-    cell_to_gates = rows(cell_to_gates)
-    collected = tf.TensorArray(tf.float32, time, element_shape=(None, 4 * width))
-    transposed = tf.transpose(recurrent)
+    d_outputs, forget, to_gates = steps(d_output), steps(f), steps(to_gates)
+    to_cell = steps(o * (1 - squashed * squashed))
+    collected = tf.TensorArray(tf.float32, time, element_shape=(None, 4 * none.shape[-1]))
 
     def step(t: Any, d_h: Any, d_c: Any, collected: Any) -> tuple[Any, ...]:
         d_h = d_h + d_outputs.read(t)
-        d_c = d_c + d_h * output_to_cell.read(t)
-        d_three = tf.tile(d_c, (1, 3)) * cell_to_gates.read(t)
-        d_all = tf.concat([d_three, d_h * output_to_gate.read(t)], axis=-1)
-        d_before = tf.matmul(d_all, transposed)
-        return t - 1, d_before, d_c * forget.read(t), collected.write(t, d_all)
+        d_c = d_c + d_h * to_cell.read(t)
+        d_gates = tf.concat([d_c, d_c, d_c, d_h], axis=-1) * to_gates.read(t)
+        return (
+            t - 1,
+            tf.matmul(d_gates, recurrent),
+            d_c * forget.read(t),
+            collected.write(t, d_gates),
+        )
 
     _, _, _, collected = tf.while_loop(
         lambda t, *_: t >= 0, step, (time - 1, none, none, collected)
