@@ -33,7 +33,8 @@ from kseq.run import check_parts, read_data
 def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bool) -> None:
     """Show the file RECIPE with all its defaults, its model's layers and parameter count.
 
-    The sizes of the model come from the data. Where the data is not there, the recipe alone is
+    The sizes of the model come from the data. For recurrent layers the table says whether they take
+    the fast path, and if not, why. Where the data is not there, the recipe alone is
     shown.
     """
     loaded = changed(Recipe.load(recipe), changes)
@@ -61,8 +62,8 @@ def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bo
     if model is None:
         click.echo(f"no layer table: {reason}", err=True)
         return
-    table = Table("layer", "type", "output", "parameters", box=None)
-    table.columns[-1].justify = "right"
+    table = Table("layer", "type", "output", "parameters", "path", box=None)
+    table.columns[3].justify = "right"
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row.values()))
     out = console()
@@ -88,7 +89,17 @@ def layers(model: keras.Model, above: str = "") -> Iterator[dict[str, str | int]
                 "type": type(layer).__name__,
                 "output": " ".join(shapes),
                 "parameters": layer.count_params(),
+                "path": _path(layer),
             }
+
+
+def _path(layer: keras.layers.Layer) -> str:
+    """How a recurrent layer is computed, and why not faster; nothing for other layers."""
+    inner = getattr(layer, "forward_layer", layer)
+    if not isinstance(inner, keras.layers.RNN):
+        return ""
+    reason = getattr(inner, "slow_because", "only lstm has a fast path")
+    return "fast" if reason is None else f"Keras: {reason}"
 
 
 def _shape(shape: Sequence[int | None]) -> str:

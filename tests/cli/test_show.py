@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 
 from kseq.recipe import Recipe
@@ -21,6 +22,25 @@ def test_json_holds_the_recipe_and_the_layers(run, folder):
     shown = run("show", "wide.json", "--json").json
     assert Recipe.from_dict(shown["recipe"]) == Recipe.load("wide.json").fill()
     assert shown["parameters"] >= sum(layer["parameters"] for layer in shown["layers"]) > 0
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="has the fast path alone")
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"cell": "lstm"}, "fast"),
+        ({"cell": "lstm", "bidirectional": "true"}, "fast"),
+        ({"cell": "lstm", "recurrent_dropout": "0.1"}, "Keras: of recurrent_dropout"),
+        ({"cell": "gru"}, "Keras: only lstm has a fast path"),
+    ],
+    ids=str,
+)
+def test_recurrent_layers_say_how_they_are_computed(run, folder, changes, path):
+    options = [f"--set=model.{name}={value}" for name, value in changes.items()]
+    layers = run("show", "wide.json", "--json", *options).json["layers"]
+    paths = {layer["path"] for layer in layers if layer["path"]}
+    assert paths == {path}
+    assert path in run("show", "wide.json", *options).out
 
 
 def test_values_can_be_replaced(run, folder):
