@@ -45,8 +45,8 @@ class Tagger(SequenceTagger):
 
     count: int
 
-    def _prepare(self, X: Any, y: Any, validation_data: Any) -> Any:
-        train, valid = super()._prepare(X, y, validation_data)
+    def _prepare(self, *given: Any, **options: Any) -> Any:
+        train, valid = super()._prepare(*given, **options)
         self.slice = Slice(train, self.count)
         return self.slice, valid
 
@@ -63,11 +63,7 @@ class Turns(keras.callbacks.Callback):
         if epoch:
             self.line.wait()
         self.tokens = self.tagger.slice.tokens
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        # Keras sets up the data before; a whole epoch has that once, and so would every slice.
-        if batch == 0:
-            self.begin = time.perf_counter()
+        self.begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         speed = self.tokens / (time.perf_counter() - self.begin)

@@ -71,7 +71,7 @@ def bilstm_cnn_crf(
     drop: Any = layers.SpatialDropout1D if variational else layers.Dropout
     x = drop(dropout, name="tokens_dropout")(inputs.x) if dropout else inputs.x
     for number, size in enumerate([units] if isinstance(units, int) else units, start=1):
-        lstm = BlockLSTM(size, return_sequences=True, name=f"lstm_{number}")
+        lstm = BlockLSTM(size, block=None, return_sequences=True, name=f"lstm_{number}")
         x = layers.Bidirectional(lstm, name=f"lstm_{number}_both_ways")(x, mask=inputs.mask)
         if dropout:
             x = drop(dropout, name=f"lstm_{number}_dropout")(x)

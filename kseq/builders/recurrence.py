@@ -43,6 +43,8 @@ def recurrent_layer(
     """
     if cell == "slstm":
         options = {**options, "peephole": peephole, "skip": skip}
+    if cell == "lstm" and bidirectional:
+        options["block"] = None  # the two directions already run at the same time
     layer = CELLS[cell](units, name=name, **options)
     return layers.Bidirectional(layer, name=f"{name}_both_ways") if bidirectional else layer
 

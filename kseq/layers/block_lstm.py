@@ -17,9 +17,6 @@ if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
 
-# Rows of a batch that are worked on together: the products of one step run at full speed for
-# sixteen, are slower for rows left over, and for more are shared among cores at a loss.
-_ROWS = 16
 _TOGETHER = os.cpu_count() or 1
 
 
@@ -47,6 +44,9 @@ class BlockLSTM(keras.layers.LSTM):
 
     Args:
         units: The size of the state.
+        block: Rows of a batch that one core works on together. Products of a step run at full speed
+            for sixteen, and for more are shared among cores at a loss. None takes the whole batch,
+            which is better where the cores are busy with other layers at the same time.
         **options: The other arguments of `keras.layers.LSTM`.
 
     Example:
@@ -58,8 +58,9 @@ class BlockLSTM(keras.layers.LSTM):
         Hochreiter and Schmidhuber (1997), Long short-term memory.
     """
 
-    def __init__(self, units: int, **options: Any) -> None:
+    def __init__(self, units: int, *, block: int | None = 16, **options: Any) -> None:
         super().__init__(units, **options)
+        self.block = block
         if self.slow_because is None:
             self.supports_jit = False  # XLA does not know the operation
 
@@ -113,7 +114,7 @@ class BlockLSTM(keras.layers.LSTM):
             sequences = _reverse(sequences, lengths)
         weights = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
         steps = _from_blocks(
-            _lstm(_to_blocks(sequences), weights, tf.convert_to_tensor(self.cell.bias)),
+            _lstm(_to_blocks(sequences, self.block), weights, tf.convert_to_tensor(self.cell.bias)),
             tf.shape(sequences)[0],
         )
         if lengths is None:
@@ -130,6 +131,10 @@ class BlockLSTM(keras.layers.LSTM):
         other = tf.zeros_like(steps) if self.zero_output_for_mask else last[:, None]
         return tf.where(valid, steps, other)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "block": self.block}
+
 
 def _reverse(sequences: Any, lengths: Any) -> Any:
     if lengths is None:
@@ -137,10 +142,10 @@ def _reverse(sequences: Any, lengths: Any) -> Any:
     return tf.reverse_sequence(sequences, lengths, seq_axis=1)
 
 
-def _to_blocks(sequences: Any) -> Any:
+def _to_blocks(sequences: Any, most: int | None) -> Any:
     """From `(batch, time, features)` to `(blocks, time, rows, features)`, filled with zeros."""
     batch, time, features = tf.unstack(tf.shape(sequences))
-    rows = tf.maximum(1, tf.minimum(_ROWS, batch))
+    rows = tf.maximum(1, batch if most is None else tf.minimum(most, batch))
     blocks = -(-batch // rows)
     full = tf.pad(sequences, [(0, blocks * rows - batch), (0, 0), (0, 0)])
     shaped = tf.reshape(full, (blocks, rows, time, sequences.shape[-1] or features))

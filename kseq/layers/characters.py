@@ -178,7 +178,7 @@ class CharacterLSTM(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="embedding",
         )
-        lstm = BlockLSTM(units, dtype=self.dtype_policy, name="lstm")
+        lstm = BlockLSTM(units, block=None, dtype=self.dtype_policy, name="lstm")
         self.reader = keras.layers.Bidirectional(lstm, dtype=self.dtype_policy, name="both_ways")
 
     def build(self, shape: Any) -> None:

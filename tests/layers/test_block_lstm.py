@@ -109,6 +109,14 @@ def test_a_single_step(masked, return_sequences):
     assert_same(pair(return_sequences=return_sequences), make_x(1), mask)
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 16, None])
+@pytest.mark.parametrize("case", ["none", "padded", "empty rows"])
+def test_rows_do_not_depend_on_their_block(case, block):
+    plain, ours = pair(return_sequences=True)
+    ours.block = block
+    assert_same((plain, ours), make_x(), mask_of(case))
+
+
 def test_a_single_row():
     x, mask = make_x()[:1], mask_of("padded")[:1]
     assert_same(pair(return_sequences=True), x, mask)
@@ -225,7 +233,7 @@ def test_a_gpu_is_left_to_keras(monkeypatch):
 def test_configuration_and_weights_are_those_of_keras():
     options = {"return_sequences": True, "go_backwards": True, "seed": 3, "name": "memory"}
     plain, ours = keras.layers.LSTM(UNITS, **options), BlockLSTM(UNITS, **options)
-    assert ours.get_config() == plain.get_config()
+    assert ours.get_config() == {**plain.get_config(), "block": 16}
     assert BlockLSTM.from_config(ours.get_config()).get_config() == ours.get_config()
     revived = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(ours))
     assert type(revived) is BlockLSTM
