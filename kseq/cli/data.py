@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from kseq.cli.options import console, json_option, print_json
@@ -61,13 +61,13 @@ def get(name: str, as_json: bool) -> None:
         console=console(stderr=True),
         transient=True,
     )
-    tasks: dict[str, object] = {}
+    tasks: dict[str, TaskID] = {}
     with bar:
 
         def progress(path: str, received: int, expected: int) -> None:
             if path not in tasks:
                 tasks[path] = bar.add_task(path, total=expected)
-            bar.update(tasks[path], completed=received)  # type: ignore[arg-type]
+            bar.update(tasks[path], completed=received)
 
         paths = download(name, progress=progress)
     if as_json:

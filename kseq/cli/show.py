@@ -34,8 +34,7 @@ def command(recipe: str, changes: tuple[str, ...], plot: str | None, as_json: bo
     """Show the file RECIPE with all its defaults, its model's layers and parameter count.
 
     The sizes of the model come from the data. For recurrent layers the table says whether they take
-    the fast path, and if not, why. Where the data is not there, the recipe alone is
-    shown.
+    the fast path, and if not, why. Where the data is not there, the recipe alone is shown.
     """
     loaded = changed(Recipe.load(recipe), changes)
     filled = loaded.fill()

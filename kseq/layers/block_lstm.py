@@ -34,7 +34,7 @@ class Gates(NamedTuple):
 
 @keras.saving.register_keras_serializable("kseq")
 class BlockLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM`, several times as fast on a CPU with TensorFlow.
+    """`keras.layers.LSTM` in few operations, mostly faster on a CPU with TensorFlow.
 
     Arguments, weights and results are those of `keras.layers.LSTM`. The fast path is taken for
     float32 on a machine without a GPU, with the standard activations, and without recurrent
