@@ -106,13 +106,15 @@ def tensorflow_side(
     from kseq.data.batches import SequenceBatches
     from kseq.data.sequences import as_sequences
     from kseq.inference import Forward
-    from kseq.layers.block_lstm import BlockLSTM
+    from kseq.layers import LSTM
     from kseq.training.adam import FusedAdam
-    from kseq.training.loop import Loop
+    from kseq.training import loop as loop_of_kseq
 
     ours = side == "kseq"
-    layer = BlockLSTM if ours else keras.layers.LSTM
-    x = keras.Input((None, FEATURES), name="x")
+    layer = LSTM if ours else keras.layers.LSTM
+    loop_of_kseq._MANY = 0  # a turn is part of a longer training, where compiling pays
+    steps = int((case.split("_") + [TIME])[2]) if case.startswith("train") else TIME
+    x = keras.Input((steps, FEATURES), name="x")
     h = layer(UNITS)(layer(UNITS, return_sequences=True)(x))
     y = {"y": keras.layers.Dense(1, name="y")(h)}
     model, named = keras.Model(x, y), keras.Model({"x": x}, y)  # over the same layers
@@ -120,7 +122,7 @@ def tensorflow_side(
     model.compile(FusedAdam() if ours else keras.optimizers.Adam(), "mse", jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     forward = Forward(named)
-    sample = forward({"x": data(8)[0]})["y"]
+    sample = forward({"x": data(8, steps)[0]})["y"]
     if case == "one_row":
         x_one = data(1)[0]
         if not ours:
@@ -134,8 +136,8 @@ def tensorflow_side(
         work = (lambda: forward({"x": rows})) if ours else lambda: model.predict(rows, 256, 0)
         return sample, lambda: timed(work, 256)
     batch = int(case.split("_")[1])
-    inputs, targets = data(batch * BATCHES, *map(int, case.split("_")[2:]))
-    loop = Loop(model)
+    inputs, targets = data(batch * BATCHES, steps)
+    loop = loop_of_kseq.Loop(model)
     batches = SequenceBatches(
         as_sequences(inputs), {"y": targets}, batch_size=batch, ragged=False, seed=0
     )

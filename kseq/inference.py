@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kseq.layers.compiled import compiled_for
+
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
@@ -75,8 +77,9 @@ class Forward:
 
     def _trace(self) -> Any:
         def run(inputs: dict[str, Any]) -> dict[str, Any]:
-            outputs: dict[str, Any] = self.model(inputs, training=False)
-            return outputs if self.then is None else self.then(inputs, outputs)
+            with compiled_for("prediction"):
+                outputs: dict[str, Any] = self.model(inputs, training=False)
+                return outputs if self.then is None else self.then(inputs, outputs)
 
         if keras.config.backend() != "tensorflow":
             return run

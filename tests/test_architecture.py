@@ -58,6 +58,10 @@ IMPORTLIB = {
 FAST_PATHS = {
     "inference.py",
     "layers/block_lstm.py",
+    "layers/cells.py",
+    "layers/compiled.py",
+    "layers/recurrent.py",
+    "layers/torch_kernels.py",
     "layers/characters.py",
     "training/adam.py",
     "training/loop.py",

@@ -11,8 +11,8 @@ from kseq.builders.embedding import Embedding
 from kseq.builders.heads import head
 from kseq.builders.inputs import sequence_inputs
 from kseq.builders.recurrence import Widths
-from kseq.layers.block_lstm import BlockLSTM
 from kseq.layers.crf import CRF
+from kseq.layers.recurrent import LSTM
 from kseq.registry import builders
 from kseq.schema import Count, Fraction
 from kseq.spec import Spec
@@ -71,7 +71,7 @@ def bilstm_cnn_crf(
     drop: Any = layers.SpatialDropout1D if variational else layers.Dropout
     x = drop(dropout, name="tokens_dropout")(inputs.x) if dropout else inputs.x
     for number, size in enumerate([units] if isinstance(units, int) else units, start=1):
-        lstm = BlockLSTM(size, block=None, return_sequences=True, name=f"lstm_{number}")
+        lstm = LSTM(size, block=None, return_sequences=True, name=f"lstm_{number}")
         x = layers.Bidirectional(lstm, name=f"lstm_{number}_both_ways")(x, mask=inputs.mask)
         if dropout:
             x = drop(dropout, name=f"lstm_{number}_dropout")(x)

@@ -8,8 +8,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from kseq.layers.block_lstm import BlockLSTM
 from kseq.layers.pooling import Pooling, SequencePooling
+from kseq.layers.recurrent import GRU, LSTM, SimpleRNN
 from kseq.layers.slstm import SLSTM
 from kseq.schema import Count
 
@@ -18,9 +18,9 @@ Peephole = Literal["diagonal", "full"]
 Widths = Annotated[list[Count], Field(min_length=1, max_length=64)]
 
 CELLS: dict[str, Any] = {
-    "rnn": layers.SimpleRNN,
-    "gru": layers.GRU,
-    "lstm": BlockLSTM,
+    "rnn": SimpleRNN,
+    "gru": GRU,
+    "lstm": LSTM,
     "slstm": SLSTM,
 }
 

@@ -97,7 +97,7 @@ def _path(layer: keras.layers.Layer) -> str:
     inner = getattr(layer, "forward_layer", layer)
     if not isinstance(inner, keras.layers.RNN):
         return ""
-    reason = getattr(inner, "slow_because", "only lstm has a fast path")
+    reason = getattr(inner, "slow_because", "it is none of kseq's")
     return "fast" if reason is None else f"Keras: {reason}"
 
 

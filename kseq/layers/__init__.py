@@ -1,6 +1,5 @@
 """Layers for sequences, usable alone in anybody's Keras model, on every Keras backend."""
 
-from kseq.layers.block_lstm import BlockLSTM
 from kseq.layers.characters import CharacterCNN, CharacterLSTM
 from kseq.layers.convolution import MaskedConv1D
 from kseq.layers.crf import CRF
@@ -10,6 +9,7 @@ from kseq.layers.highway import LinearHighway
 from kseq.layers.masking import LengthMask
 from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.layers.pooling import SequencePooling
+from kseq.layers.recurrent import GRU, LSTM, SimpleRNN
 from kseq.layers.scaling import Standardize
 from kseq.layers.shuffle import DimensionShuffle
 from kseq.layers.slstm import SLSTM, SLSTMCell
@@ -17,8 +17,9 @@ from kseq.layers.tag_decoder import TagDecoder
 
 __all__ = [
     "CRF",
+    "GRU",
+    "LSTM",
     "SLSTM",
-    "BlockLSTM",
     "CharacterCNN",
     "CharacterLSTM",
     "DimensionShuffle",
@@ -30,6 +31,7 @@ __all__ = [
     "MaskedMaxPooling1D",
     "SLSTMCell",
     "SequencePooling",
+    "SimpleRNN",
     "Standardize",
     "TagDecoder",
 ]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from kseq.layers.block_lstm import BlockLSTM
+from kseq.layers.recurrent import LSTM
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
@@ -178,7 +178,7 @@ class CharacterLSTM(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="embedding",
         )
-        lstm = BlockLSTM(units, block=None, dtype=self.dtype_policy, name="lstm")
+        lstm = LSTM(units, block=None, dtype=self.dtype_policy, name="lstm")
         self.reader = keras.layers.Bidirectional(lstm, dtype=self.dtype_policy, name="both_ways")
 
     def build(self, shape: Any) -> None:

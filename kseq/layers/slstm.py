@@ -7,6 +7,9 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from kseq.layers.compiled import Weights
+from kseq.layers.recurrent import Recurrence
+
 Peephole = Literal["diagonal", "full"]
 
 
@@ -158,7 +161,7 @@ def _gates(x: Any, mask: Any, kernel: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="kseq")
-class SLSTM(keras.layers.RNN):
+class SLSTM(Recurrence):
     """An LSTM with peephole gates and a skip connection, over a whole sequence.
 
     Use it as `keras.layers.LSTM`; `SLSTMCell` has the equations.
@@ -180,7 +183,7 @@ class SLSTM(keras.layers.RNN):
     Call arguments:
         sequences: A tensor `(batch, time, features)`.
         initial_state: The states `[h, c]` to start from, each `(batch, units)`.
-        mask: A boolean tensor `(batch, time)`, False for steps to pass over.
+        mask: A boolean tensor `(batch, time)`, the valid steps first.
         training: Whether to apply dropout.
 
     Masking:
@@ -219,16 +222,40 @@ class SLSTM(keras.layers.RNN):
             trainable=trainable,
         )
 
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        """The cell whose loop this layer runs."""
+        return "lstm" if self.cell.peephole is None else "peephole_lstm"
+
+    def _refuses(self) -> dict[str, bool]:
+        tells_states = self.return_state or self.stateful
+        on_torch = keras.config.backend() == "torch"
+        return {
+            "of its full peepholes": self.cell.peephole == "full",
+            "PyTorch has no kernel with peepholes": on_torch and self.cell.peephole is not None,
+            "it returns states": on_torch and tells_states,
+            **super()._refuses(),
+        }
+
+    def _weights(self) -> Weights:
+        weights = super()._weights()
+        if self.cell.peephole is None:
+            return weights
+        return weights._replace(extra=ops.convert_to_tensor(self.cell.peephole_kernel))
+
+    def _output(self, h: Any, sequences: Any) -> Any:
+        return self.cell._skip(h, sequences)
+
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, Any]:
-        if mask is None or not self.cell.skip:
+        if mask is None or not self.cell.skip or self._way(sequences.shape[1]) is not None:
             return super().inner_loop(sequences, initial_state, mask, training)
         # A masked step repeats the output before it, which Keras takes, depending on the backend,
         # from the first state. So the output, which is not h here, goes along as a state in front.
         before = ops.zeros_like(initial_state[0])
-        last_output, outputs, states = super().inner_loop(
-            sequences, [before, *initial_state], mask, training
+        last_output, outputs, states = keras.layers.RNN.inner_loop(
+            self, sequences, [before, *initial_state], mask, training
         )
         return last_output, outputs, states[1:]
 

@@ -15,8 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from kseq.layers.compiled import Purpose, compiled_for
+
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+
+# Batches of a training that earn the seconds that the compiling of recurrent layers takes.
+_MANY = 200
 
 History = dict[str, list[float]]
 
@@ -31,6 +36,7 @@ class Loop:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._steps: dict[Any, Callable[..., Any]] = {}
+        self._compiled = False
 
     def run(
         self,
@@ -62,6 +68,7 @@ class Loop:
             )
             return {name: [float(v) for v in values] for name, values in record.history.items()}
         model = self.model
+        self._compiled = epochs * train.num_batches >= _MANY
         watch = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -105,12 +112,20 @@ class Loop:
 
     def _step(self, step: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
         kinds = [(array.dtype, array.ndim) for array in keras.tree.flatten(batch)]
-        key = (step.__name__, len(batch), *kinds)
+        key = (step.__name__, self._compiled, len(batch), *kinds)
         if key not in self._steps:
             if not self._steps:
                 self._make_variables(*batch)
+            purpose: Purpose | None = None
+            if self._compiled:
+                purpose = "training" if step == self.model.train_step else "prediction"
+
+            def run(batch: tuple[Any, ...]) -> Any:
+                with compiled_for(purpose):
+                    return step(batch)
+
             self._steps[key] = tf.function(
-                step, input_signature=(self._signature(*batch),), autograph=False
+                run, input_signature=(self._signature(*batch),), autograph=False
             )
         return self._steps[key](batch)
 

@@ -9,7 +9,7 @@ import pytest
 from kseq.builders import build
 from kseq.builders.bilstm_cnn_crf import bilstm_cnn_crf
 from kseq.errors import RecipeError
-from kseq.layers.block_lstm import BlockLSTM
+from kseq.layers import LSTM
 from kseq.layers.crf import CRF
 from kseq.losses import ChainLoss, TagCrossEntropy
 from kseq.spec import Spec
@@ -68,7 +68,7 @@ def test_layers_follow_the_parameters():
     assert sorted(names(model)) == sorted(expected)
     assert model.get_layer("lstm_1_both_ways").output.shape == (None, None, 12)
     assert model.get_layer("lstm_2_both_ways").output.shape == (None, None, 8)
-    assert isinstance(model.get_layer("lstm_1_both_ways").backward_layer, BlockLSTM)
+    assert isinstance(model.get_layer("lstm_1_both_ways").backward_layer, LSTM)
     for name in ("tokens_dropout", "lstm_1_dropout", "lstm_2_dropout"):
         assert model.get_layer(name).rate == 0.3
     assert model.get_layer("character_cnn").dropout == 0.3

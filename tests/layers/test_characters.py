@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kseq.layers.block_lstm import BlockLSTM
+from kseq.layers import LSTM
 from kseq.layers.characters import CharacterCNN, CharacterLSTM
 
 VOCABULARY, WIDTH = 9, 4
@@ -235,7 +235,7 @@ def test_it_starts_small():
         embeddings = layer.get_weights()[0]
         assert np.abs(embeddings).max() <= (3 / 30) ** 0.5
         assert embeddings.std() == pytest.approx(30**-0.5, rel=0.05)
-    assert isinstance(layer.reader.forward_layer, BlockLSTM)
+    assert isinstance(layer.reader.forward_layer, LSTM)
 
 
 SCRIPT = """
