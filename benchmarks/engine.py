@@ -16,6 +16,7 @@ Without `torch`, Keras is compared alone.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -34,6 +35,7 @@ RESULTS = Path(__file__).parent / "results" / "engine.json"
 TIME, FEATURES, UNITS = 100, 32, 128
 LENGTHS = (50, 100, 200, 400, 800, 1600)
 CASES = ("train_32", "train_64", "predict_256", "one_row", "length")
+ON_TORCH = ("kseq on torch", "torch")
 BATCHES = 8  # of training in a turn
 REPEATS = 20  # of prediction in a turn
 
@@ -97,9 +99,7 @@ def torch_side(case: str, weights: list[np.ndarray]) -> tuple[Any, Callable[[], 
     return sample, train
 
 
-def tensorflow_side(
-    side: str, case: str, weights: list[np.ndarray]
-) -> tuple[Any, Callable[[], float]]:
+def keras_side(side: str, case: str, weights: list[np.ndarray]) -> tuple[Any, Callable[[], float]]:
     import keras
 
     from kseq import SequenceRegressor
@@ -107,13 +107,13 @@ def tensorflow_side(
     from kseq.data.sequences import as_sequences
     from kseq.inference import Forward
     from kseq.layers import LSTM
-    from kseq.training.adam import FusedAdam
     from kseq.training import loop as loop_of_kseq
+    from kseq.training.adam import FusedAdam
 
-    ours = side == "kseq"
+    ours = side != "keras"
     layer = LSTM if ours else keras.layers.LSTM
     loop_of_kseq._MANY = 0  # a turn is part of a longer training, where compiling pays
-    steps = int((case.split("_") + [TIME])[2]) if case.startswith("train") else TIME
+    steps = int([*case.split("_"), TIME][2]) if case.startswith("train") else TIME
     x = keras.Input((steps, FEATURES), name="x")
     h = layer(UNITS)(layer(UNITS, return_sequences=True)(x))
     y = {"y": keras.layers.Dense(1, name="y")(h)}
@@ -168,7 +168,7 @@ def work(side: str, job: Path) -> None:
     weights = [np.array(each, np.float32) for each in given["weights"]]
     for case in given["cases"]:
         line.wait()
-        make = torch_side if side == "torch" else lambda *a: tensorflow_side(side, *a)
+        make = torch_side if side == "torch" else lambda *a: keras_side(side, *a)
         sample, turn = make(case, weights)
         turn()  # traces, and meets new sizes
         line.report(sample=np.ravel(sample).tolist())
@@ -191,11 +191,12 @@ def measure(workers: dict[str, Worker], rounds: int) -> dict[str, Any]:
     result: dict[str, Any] = {
         side: round(statistics.median(each[side] for each in turns), 1) for side in workers
     }
-    for side in workers:
-        if side != "kseq":
-            ratios = sorted(each["kseq"] / each[side] for each in turns)
+    for one, other in itertools.permutations(workers, 2):
+        # Of kseq to the others, and on PyTorch's backend to PyTorch.
+        if (one == "kseq" and other in ("keras", "torch")) or (one, other) == ON_TORCH:
+            ratios = sorted(each[one] / each[other] for each in turns)
             middle = statistics.median(ratios)
-            result[f"kseq/{side}"] = [round(r, 2) for r in (middle, ratios[0], ratios[-1])]
+            result[f"{one}/{other}"] = [round(r, 2) for r in (middle, ratios[0], ratios[-1])]
     return result
 
 
@@ -213,7 +214,7 @@ def main() -> None:
     shapes = [(FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)]
     shapes += [(UNITS, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,), (UNITS, 1), (1,)]
     weights = [rng.normal(scale=0.08, size=shape).tolist() for shape in shapes]
-    sides = ["kseq", "keras", *(["torch"] if find_spec("torch") else [])]
+    sides = ["kseq", "keras", *(["torch", "kseq on torch"] if find_spec("torch") else [])]
     about = {"machine": machine(), "load": round(os.getloadavg()[0], 1), "rounds": given.rounds}
     print(about)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -224,8 +225,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "job.json"
             path.write_text(json.dumps(job))
-            mine = sides[:1] if case == "length" else sides
-            workers = {side: Worker(["engine.py", "--side", side], path) for side in mine}
+            # One row on PyTorch's backend would be a matter of Python alone.
+            mine = sides[:1] if case == "length" else sides[: 3 if case == "one_row" else 4]
+            workers = {
+                side: Worker(
+                    ["engine.py", "--side", side],
+                    path,
+                    "torch" if side == "kseq on torch" else "tensorflow",
+                )
+                for side in mine
+            }
             try:
                 found = {each: measure(workers, given.rounds) for each in inner}
             finally:

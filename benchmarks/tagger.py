@@ -79,8 +79,8 @@ class Line:
 class Worker:
     """One side in its own process."""
 
-    def __init__(self, command: list[str], job: Path) -> None:
-        settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    def __init__(self, command: list[str], job: Path, backend: str = "tensorflow") -> None:
+        settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend}
         settings |= {"CUDA_VISIBLE_DEVICES": "-1"}  # a matter of CPUs
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / command[0]), *command[1:], str(job)],

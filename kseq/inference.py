@@ -19,6 +19,8 @@ from kseq.layers.compiled import compiled_for
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+elif keras.config.backend() == "torch":
+    import torch
 
 _TOGETHER = min(4, os.cpu_count() or 1)
 # Products of matrices round the rows that are left over after the last full block in another way.
@@ -81,6 +83,8 @@ class Forward:
                 outputs: dict[str, Any] = self.model(inputs, training=False)
                 return outputs if self.then is None else self.then(inputs, outputs)
 
+        if keras.config.backend() == "torch":
+            return torch.no_grad()(run)
         if keras.config.backend() != "tensorflow":
             return run
         signature = {

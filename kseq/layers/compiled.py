@@ -50,7 +50,7 @@ def compiled_for(purpose: Purpose | None) -> Iterator[None]:
         _PURPOSE.reset(token)
 
 
-def to_be_compiled(units: int, time: int | None) -> bool:
+def to_be_compiled(units: int, ragged: bool) -> bool:
     """Whether a layer is compiled if it is called now.
 
     That is in a graph alone, and for predictions where all sequences are equally long: there may be
@@ -58,10 +58,10 @@ def to_be_compiled(units: int, time: int | None) -> bool:
 
     Args:
         units: The size of its state.
-        time: The number of steps, None if it differs.
+        ragged: Whether sequences differ in length.
     """
     purpose = _PURPOSE.get()
-    pays = purpose == "training" or (purpose == "prediction" and time is not None)
+    pays = purpose == "training" or (purpose == "prediction" and not ragged)
     return pays and units >= NARROWEST and not tf.executing_eagerly()
 
 
@@ -164,7 +164,13 @@ class Weights(NamedTuple):
 
 
 def recurrence(
-    name: str, x: Any, weights: Weights, initial: Sequence[Any], all_states: bool
+    name: str,
+    x: Any,
+    weights: Weights,
+    initial: Sequence[Any],
+    *,
+    all_states: bool,
+    ragged: bool,
 ) -> list[Any]:
     """The outputs of a recurrent layer, or its states, after every step.
 
@@ -174,6 +180,7 @@ def recurrence(
         weights: The layer's weights.
         initial: The first states, `(batch, units)` each.
         all_states: Whether all states are asked for, not the first one alone, the output.
+        ragged: Whether batches differ in their number of steps.
 
     Returns:
         `(batch, time, units)` each.
@@ -184,7 +191,7 @@ def recurrence(
     blocks = tf.maximum(-(-batch // _ROWS), tf.minimum(_CORES, batch // _FEWEST))
     blocks = tf.maximum(1, blocks)
     rows = tf.maximum(1, -(-batch // (4 * blocks))) * 4
-    steps = _filled(time) if x.shape[1] is None else max(1, x.shape[1])
+    steps = _filled(time, ragged) if x.shape[1] is None else max(1, x.shape[1])
     features, units = weights.kernel.shape[0], weights.recurrent.shape[0]
 
     def to_blocks(array: Any) -> Any:
@@ -270,7 +277,11 @@ def recurrence(
     return list(states) if all_states else [states]
 
 
-def _filled(time: Any) -> Any:
-    """The number of steps that is compiled for: 8, 12, 16, 24, 32, 48, 64 and so on."""
-    sizes = tf.constant([size << octave for octave in range(2, 20) for size in (2, 3)])
+def _filled(time: Any, ragged: bool) -> Any:
+    """The number of steps that is compiled for: two sizes an octave if ragged, else eight.
+
+    The fill is computed in large products alone: a third of them at most, or an eighth.
+    """
+    octaves = [range(8 << o, 16 << o, (4 if ragged else 1) << o) for o in range(18)]
+    sizes = tf.constant([size for octave in octaves for size in octave])
     return tf.gather(sizes, tf.searchsorted(sizes, time[None])[0])

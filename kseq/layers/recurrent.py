@@ -7,6 +7,7 @@ for saved ones, of the LSTM, one operation (`block_lstm.py`); on PyTorch its fus
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ if keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
 States = Sequence[Any]
-Way = Callable[[Any, Weights, States, bool], list[Any]]
+Way = Callable[..., list[Any]]
 
 
 class Recurrence(keras.layers.RNN):
@@ -64,14 +65,14 @@ class Recurrence(keras.layers.RNN):
             )
         }
 
-    def _way(self, time: int | None) -> Way | None:
-        """The fast way that can be taken here, for so many steps; None if they differ."""
+    def _way(self, ragged: bool) -> Way | None:
+        """The fast way that can be taken here."""
         if self.slow_because is not None:
             return None
         if keras.config.backend() == "torch":
-            return lambda *given: torch_kernels.recurrence(self.unit, *given)
-        if compiled.to_be_compiled(self.cell.units, time):
-            return lambda *given: compiled.recurrence(self.unit, *given)
+            return functools.partial(torch_kernels.recurrence, self.unit)
+        if compiled.to_be_compiled(self.cell.units, ragged):
+            return functools.partial(compiled.recurrence, self.unit, ragged=ragged)
         return None
 
     def _weights(self) -> Weights:
@@ -94,7 +95,7 @@ class Recurrence(keras.layers.RNN):
         """Runs over the steps; the place where Keras lets a layer do that in its own way."""
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
-        way = self._way(sequences.shape[1])
+        way = self._way(ragged=mask is not None)
         if way is None:
             return super().inner_loop(sequences, initial_state, mask, training)
         initial = (
@@ -104,7 +105,8 @@ class Recurrence(keras.layers.RNN):
         if self.go_backwards:
             # Each sequence by itself, so that the padding stays behind the valid steps.
             sequences = _reverse(sequences, lengths)
-        arrays = way(sequences, self._weights(), initial, self.return_state or self.stateful)
+        all_states = self.return_state or self.stateful
+        arrays = way(sequences, self._weights(), initial, all_states=all_states)
         steps = self._output(arrays[0], sequences)
         if lengths is None:
             return steps[:, -1], steps, [array[:, -1] for array in arrays]
@@ -233,12 +235,14 @@ class LSTM(Recurrence, keras.layers.LSTM):
         tells_states = self.return_state or self.stateful
         return {"it returns states": keras.config.backend() == "torch" and tells_states}
 
-    def _way(self, time: int | None) -> Way | None:
+    def _way(self, ragged: bool) -> Way | None:
         if keras.config.backend() == "tensorflow" and self.slow_because is None:
-            return super()._way(time) or self._in_blocks
-        return super()._way(time)
+            return super()._way(ragged) or self._in_blocks
+        return super()._way(ragged)
 
-    def _in_blocks(self, x: Any, weights: Weights, initial: States, all_states: bool) -> list[Any]:
+    def _in_blocks(
+        self, x: Any, weights: Weights, initial: States, *, all_states: bool
+    ) -> list[Any]:
         both = ops.concatenate([weights.kernel, weights.recurrent], axis=0)
         states = block_lstm(x, both, weights.bias, initial, self.block)
         return states if all_states else states[:1]

@@ -249,7 +249,7 @@ class SLSTM(Recurrence):
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, Any]:
-        if mask is None or not self.cell.skip or self._way(sequences.shape[1]) is not None:
+        if mask is None or not self.cell.skip or self._way(ragged=True) is not None:
             return super().inner_loop(sequences, initial_state, mask, training)
         # A masked step repeats the output before it, which Keras takes, depending on the backend,
         # from the first state. So the output, which is not h here, goes along as a state in front.

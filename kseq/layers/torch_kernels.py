@@ -15,7 +15,7 @@ if keras.config.backend() == "torch":
 
 
 def recurrence(
-    unit: str, x: Any, weights: Any, initial: Sequence[Any], all_states: bool
+    unit: str, x: Any, weights: Any, initial: Sequence[Any], *, all_states: bool
 ) -> list[Any]:
     """The outputs of a recurrent layer after every step; see `kseq.layers.compiled.recurrence`.
 

@@ -1,8 +1,8 @@
 """Adam in one pass over the weights.
 
-This file imports TensorFlow by name: Keras writes Adam as some fifteen operations a weight, each of
-which reads and writes all of it, and a large word embedding is mostly waited for there. TensorFlow
-has the same update as one operation.
+This file imports TensorFlow and PyTorch by name: Keras writes Adam as some fifteen operations a
+weight, each of which reads and writes all of it, and a large word embedding is mostly waited for
+there. Both have the same update as one operation.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import keras
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+elif keras.config.backend() == "torch":
+    import torch
+    from torch.optim.adam import adam
 
 
 @keras.saving.register_keras_serializable("kseq")
 class FusedAdam(keras.optimizers.Optimizer):
-    """Adam, or AdamW with a weight decay; on TensorFlow one operation a weight.
+    """Adam, or AdamW with a weight decay; on TensorFlow and PyTorch one operation a weight.
 
     Updates are those of `keras.optimizers.Adam` with its default betas and epsilon, to the rounding
     of single operations. On other backends they are written in `keras.ops`.
@@ -54,6 +57,27 @@ class FusedAdam(keras.optimizers.Optimizer):
         """Updates one weight and its moments."""
         place = self._get_variable_index(variable)
         m, v = self.momentums[place], self.velocities[place]
+        if keras.config.backend() == "torch":
+            number = int(self.iterations) + 1
+            adam(
+                [variable.value],
+                [gradient.to(variable.value.dtype)],
+                [m.value],
+                [v.value],
+                [],
+                [torch.tensor(float(number))],
+                fused=variable.value.device.type == "cpu",
+                foreach=False,
+                amsgrad=False,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                lr=float(learning_rate),
+                weight_decay=0.0,
+                # PyTorch adds it to the root after the root's bias has been taken away.
+                eps=self.epsilon / (1 - self.beta_2**number) ** 0.5,
+                maximize=False,
+            )
+            return
         kind = variable.dtype
         rate = keras.ops.cast(learning_rate, kind)
         step = keras.ops.cast(self.iterations + 1, kind)

@@ -3,7 +3,8 @@
 Keras sets up a pipeline for the data of every training and an iterator for every epoch of it, which
 takes longer than the epochs of small data. On TensorFlow, which this file imports by name for that,
 one traced step takes arrays as they are, whatever the size of the batch and the number of steps,
-and is kept for the next training. On other backends `Model.fit` runs.
+and is kept for the next training. On PyTorch, imported by name as well, a step runs as it is. On
+JAX `Model.fit` runs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from kseq.layers.compiled import Purpose, compiled_for
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf
+elif keras.config.backend() == "torch":
+    import torch
 
 # Batches of a training that earn the seconds that the compiling of recurrent layers takes.
 _MANY = 200
@@ -57,7 +60,7 @@ class Loop:
         Returns:
             Losses and metrics by epoch; those of the validation data start with `val_`.
         """
-        if keras.config.backend() != "tensorflow":
+        if keras.config.backend() == "jax":
             record = self.model.fit(
                 train,
                 validation_data=valid,
@@ -78,6 +81,9 @@ class Loop:
             steps=train.num_batches,
         )
         model.stop_training = False
+        if keras.config.backend() == "torch":
+            # Numbers next to zero, of which Adam's moments get many, are slow to calculate with.
+            torch.set_flush_denormal(True)
         logs: dict[str, float] = {}
         watch.on_train_begin()
         for epoch in range(epochs):
@@ -111,6 +117,11 @@ class Loop:
         return found
 
     def _step(self, step: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
+        if keras.config.backend() == "torch":
+            training = step == self.model.train_step
+            self.model.train(training)
+            with torch.set_grad_enabled(training):
+                return step(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
         kinds = [(array.dtype, array.ndim) for array in keras.tree.flatten(batch)]
         key = (step.__name__, self._compiled, len(batch), *kinds)
         if key not in self._steps:

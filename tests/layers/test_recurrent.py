@@ -46,7 +46,7 @@ def make_x(time: int = TIME) -> np.ndarray:
 class PlainSLSTM(SLSTM):
     """The loop of Keras, whose results `test_slstm.py` checks against the equations."""
 
-    def _way(self, time):
+    def _way(self, ragged):
         return None
 
 
@@ -87,7 +87,7 @@ def pair(wrap=lambda layer: layer, **options):
         layers.append(layer)
     inner = getattr(layer, "forward_layer", layer)
     with tf.Graph().as_default():
-        assert inner._way(TIME) is not None
+        assert inner._way(ragged=False) is not None
     return layers
 
 
@@ -218,7 +218,7 @@ def test_loops_for_prediction(unit):
                 return layer(x)
 
         call = tf.function(
-            call, input_signature=[tf.TensorSpec((None, 9, FEATURES))], autograph=False
+            call, input_signature=[tf.TensorSpec((None, None, FEATURES))], autograph=False
         )
         results.append(call(x).numpy())
     np.testing.assert_allclose(results[1], results[0], atol=1e-6)
@@ -226,10 +226,15 @@ def test_loops_for_prediction(unit):
         np.testing.assert_array_equal(call(x[:rows]), results[1][:rows])
 
 
+RAGGED = [8, 8, 8, 16, 24, 48, 48, 48, 128, 128, 128, 192, 2048]
+EQUAL = [8, 8, 8, 16, 18, 36, 40, 44, 104, 104, 128, 144, 1664]
+
+
 def test_nothing_is_compiled_for_every_number_of_steps():
     times = [1, 4, 5, 16, 17, 33, 40, 41, 99, 100, 128, 129, 1600]
-    filled = [int(compiled._filled(tf.constant(time))) for time in times]
-    assert filled == [8, 8, 8, 16, 24, 48, 48, 48, 128, 128, 128, 192, 2048]
+    for ragged, expected in {True: RAGGED, False: EQUAL}.items():
+        filled = [int(compiled._filled(tf.constant(time), ragged)) for time in times]
+        assert filled == expected
 
 
 def test_narrow_layers_are_not_compiled():
@@ -237,12 +242,12 @@ def test_narrow_layers_are_not_compiled():
         with compiled_for("training"), tf.Graph().as_default():
             layer = LAYERS[unit](compiled.NARROWEST - 1)
             assert layer.slow_because == "it has less than 32 units"
-            assert layer._way(TIME) is None
-            assert LAYERS[unit](compiled.NARROWEST)._way(None) is not None
+            assert layer._way(ragged=False) is None
+            assert LAYERS[unit](compiled.NARROWEST)._way(ragged=True) is not None
         with compiled_for("prediction"), tf.Graph().as_default():
-            assert LAYERS[unit](compiled.NARROWEST)._way(None) is None
-            assert LAYERS[unit](compiled.NARROWEST)._way(TIME) is not None
-        assert LAYERS[unit](compiled.NARROWEST)._way(TIME) is None
+            assert LAYERS[unit](compiled.NARROWEST)._way(ragged=True) is None
+            assert LAYERS[unit](compiled.NARROWEST)._way(ragged=False) is not None
+        assert LAYERS[unit](compiled.NARROWEST)._way(ragged=False) is None
 
 
 def test_a_single_row():

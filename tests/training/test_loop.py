@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +19,7 @@ from kseq.training.loop import Loop
 
 RNG = np.random.default_rng(0)
 ON_TENSORFLOW = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="on other backends the loop is Model.fit"
+    keras.config.backend() == "jax", reason="on JAX the loop is Model.fit"
 )
 
 
@@ -174,3 +179,50 @@ def test_the_order_goes_on_from_epoch_to_epoch():
     assert sorted(set(seen))[-3:] == list(range(max(seen) - 2, max(seen) + 1))
     if keras.config.backend() == "tensorflow":
         assert seen == [1, 2, 3]
+
+
+SCRIPT = """
+import keras
+import numpy as np
+from kseq.data.batches import SequenceBatches
+from kseq.data.sequences import as_sequences
+from kseq.training.adam import FusedAdam
+from kseq.training.loop import Loop
+
+assert keras.config.backend() == "torch"
+random = np.random.default_rng(0)
+x = random.normal(size=(20, 7, 2)).astype("float32")
+y = random.normal(size=(20, 1)).astype("float32")
+results = []
+for ours in (True, False):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, 2), name="x")
+    h = keras.layers.Dropout(0.1, seed=1)(keras.layers.GRU(3)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(h))
+    adam = FusedAdam if ours else keras.optimizers.Adam
+    model.compile(adam(0.01, global_clipnorm=0.5), "mse", weighted_metrics=["mae"])
+    def batches():
+        return SequenceBatches(as_sequences(x), y, batch_size=6, ragged=False)
+    if ours:
+        history = Loop(model).run(batches(), batches(), epochs=5, callbacks=[])
+    else:
+        fitted = model.fit(batches(), validation_data=batches(), epochs=5, verbose=0, shuffle=False)
+        history = fitted.history
+    results.append((history, model.get_weights()))
+(history, weights), (expected, others) = results
+assert set(history) == set(expected)
+for name, values in history.items():
+    np.testing.assert_allclose(values, expected[name], rtol=1e-4, err_msg=name)
+for one, other in zip(weights, others):
+    np.testing.assert_allclose(one, other, atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_on_pytorch_it_is_model_fit_with_adam():
+    subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        cwd=Path(__file__).parents[2],
+    )
