@@ -23,10 +23,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import engine_bilstm as bilstm
 import numpy as np
 from scores import machine
 from tagger import Line, Worker
@@ -34,8 +36,9 @@ from tagger import Line, Worker
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 TIME, FEATURES, UNITS = 100, 32, 128
 LENGTHS = (50, 100, 200, 400, 800, 1600)
-CASES = ("train_32", "train_64", "predict_256", "one_row", "length")
+CASES = ("train_32", "train_64", "predict_256", "one_row", "length", "bilstm")
 ON_TORCH = ("kseq on torch", "torch")
+STACKS = ("train_32", "train_64", "predict_256")
 BATCHES = 8  # of training in a turn
 REPEATS = 20  # of prediction in a turn
 
@@ -168,8 +171,13 @@ def work(side: str, job: Path) -> None:
     weights = [np.array(each, np.float32) for each in given["weights"]]
     for case in given["cases"]:
         line.wait()
-        make = torch_side if side == "torch" else lambda *a: keras_side(side, *a)
-        sample, turn = make(case, weights)
+        if case == "bilstm":
+            turns = bilstm.torch_side if side == "torch" else partial(bilstm.keras_side, side)
+            sample, turn = turns(timed)
+        elif side == "torch":
+            sample, turn = torch_side(case, weights)
+        else:
+            sample, turn = keras_side(side, case, weights)
         turn()  # traces, and meets new sizes
         line.report(sample=np.ravel(sample).tolist())
         for _ in range(given["rounds"]):
@@ -225,8 +233,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "job.json"
             path.write_text(json.dumps(job))
-            # One row on PyTorch's backend would be a matter of Python alone.
-            mine = sides[:1] if case == "length" else sides[: 3 if case == "one_row" else 4]
+            mine = sides[:1] if case == "length" else sides[: 4 if case in STACKS else 3]
             workers = {
                 side: Worker(
                     ["engine.py", "--side", side],
