@@ -24,6 +24,7 @@ from kseq.recipe import Recipe, Training
 from kseq.registry import builders
 from kseq.schema import fill
 from kseq.serving.artefact import Artefact
+from kseq.serving.export import export
 from kseq.serving.save import save
 from kseq.serving.weights import assign, collect
 from kseq.spec import Spec
@@ -233,6 +234,12 @@ class Estimator(Parameters, ABC):
             self._models.servable,
             **self._endpoints(),
         )
+
+    def _export(self, folder: str | Path) -> None:
+        """Writes the SavedModel alone, unchecked, into an empty folder."""
+        given = self._endpoints()
+        wanted = {k: v for k, v in given.items() if k in ("labels", "minimum_steps", "text")}
+        export(self._models.servable, Path(folder), **wanted)
 
     def _endpoints(self) -> dict[str, Any]:
         """What the saved model's signatures are made and verified with."""

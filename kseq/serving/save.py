@@ -12,6 +12,7 @@ import numpy as np
 
 from kseq.errors import ArtefactError
 from kseq.serving.artefact import Artefact, write
+from kseq.serving.elsewhere import export_elsewhere
 from kseq.serving.export import LABEL, WITH_LENGTHS, export, label_array
 from kseq.serving.publish import publish
 from kseq.serving.recurrent import without_cudnn
@@ -36,7 +37,8 @@ def save(
     """Publishes a model as the next version below `base`.
 
     It is written beside, run in a process without kseq and Keras, and gets its number only when its
-    answers there equal those of `servable` here.
+    answers there equal those of `servable` here. On other backends of Keras a process on TensorFlow
+    writes it.
 
     Args:
         base: The folder of the model's versions.
@@ -60,7 +62,10 @@ def save(
         cases = _cases(servable, examples, None if labels is None else label_array(labels))
 
     def fill(folder: Path) -> None:
-        export(servable, folder, labels=labels, minimum_steps=minimum_steps, text=text)
+        if keras.config.backend() == "tensorflow":
+            export(servable, folder, labels=labels, minimum_steps=minimum_steps, text=text)
+        else:
+            export_elsewhere(artefact, folder)
         warm = write_warmup(folder, [(case.signature, case.inputs) for case in cases])
         write(artefact, folder, notes={"warmup": warm})
         verify(folder, cases, TOLERANCE)
