@@ -50,6 +50,11 @@ def compiled_for(purpose: Purpose | None) -> Iterator[None]:
         _PURPOSE.reset(token)
 
 
+def current_purpose() -> Purpose | None:
+    """What layers that are called now may be compiled for; None if they may not."""
+    return None if tf.executing_eagerly() else _PURPOSE.get()
+
+
 def to_be_compiled(units: int, ragged: bool) -> bool:
     """Whether a layer is compiled if it is called now.
 
@@ -60,9 +65,9 @@ def to_be_compiled(units: int, ragged: bool) -> bool:
         units: The size of its state.
         ragged: Whether sequences differ in length.
     """
-    purpose = _PURPOSE.get()
+    purpose = current_purpose()
     pays = purpose == "training" or (purpose == "prediction" and not ragged)
-    return pays and units >= NARROWEST and not tf.executing_eagerly()
+    return pays and units >= NARROWEST
 
 
 # --- what XLA compiles: the loops over one block of rows, in time-major arrays ---
@@ -273,8 +278,11 @@ def recurrence(
         return outputs if all_states else outputs[0], gradient
 
     # Variables as such would want to be told to the gradient.
-    states = run(x, *map(tf.convert_to_tensor, weights), *initial)
-    return list(states) if all_states else [states]
+    given = run(x, *map(tf.convert_to_tensor, weights), *initial)
+    states = list(given) if all_states else [given]
+    for state in states:
+        state.set_shape((*x.shape[:2], weights.recurrent.shape[0]))
+    return states
 
 
 def _filled(time: Any, ragged: bool) -> Any:
