@@ -28,7 +28,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import engine_bilstm as bilstm
+import engine_bilstm
+import engine_conv
 import numpy as np
 from scores import machine
 from tagger import Line, Worker
@@ -36,8 +37,9 @@ from tagger import Line, Worker
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 TIME, FEATURES, UNITS = 100, 32, 128
 LENGTHS = (50, 100, 200, 400, 800, 1600)
-CASES = ("train_32", "train_64", "predict_256", "one_row", "length", "bilstm")
+CASES = ("train_32", "train_64", "predict_256", "one_row", "length", "bilstm", "conv_lstm")
 ON_TORCH = ("kseq on torch", "torch")
+OTHERS = {"bilstm": engine_bilstm, "conv_lstm": engine_conv}
 STACKS = ("train_32", "train_64", "predict_256")
 BATCHES = 8  # of training in a turn
 REPEATS = 20  # of prediction in a turn
@@ -171,8 +173,9 @@ def work(side: str, job: Path) -> None:
     weights = [np.array(each, np.float32) for each in given["weights"]]
     for case in given["cases"]:
         line.wait()
-        if case == "bilstm":
-            turns = bilstm.torch_side if side == "torch" else partial(bilstm.keras_side, side)
+        if case in OTHERS:
+            sides = OTHERS[case]
+            turns = sides.torch_side if side == "torch" else partial(sides.keras_side, side)
             sample, turn = turns(timed)
         elif side == "torch":
             sample, turn = torch_side(case, weights)

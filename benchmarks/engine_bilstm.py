@@ -83,7 +83,7 @@ def torch_side(timed: Any) -> tuple[Any, Callable[[], float]]:
 
 
 def keras_side(side: str, timed: Any) -> tuple[Any, Callable[[], float]]:
-    """Kseq and Keras."""
+    """Keras, with its own layers or with those of kseq."""
     import keras
 
     from kseq.data.batches import SequenceBatches
