@@ -1,5 +1,7 @@
 """The sides of `engine.py` for two convolutional LSTMs of 32 maps over clips.
 
+kseq has none of its own: its side is Keras's layer with kseq's optimizer.
+
 Clips are eight of 10 frames of 32 x 32; all sides predict a frame for each, with the squared error
 as their loss, and clips a second of training are counted. PyTorch has no such layer: its side is
 the common one, a convolution of input and state side by side, step by step.
@@ -81,15 +83,13 @@ def torch_side(timed: Any) -> tuple[Any, Callable[[], float]]:
 
 
 def keras_side(side: str, timed: Any) -> tuple[Any, Callable[[], float]]:
-    """Keras, with its own layers or with those of kseq."""
+    """Keras, with its own optimizer or with that of kseq."""
     import keras
 
-    from kseq.layers import ConvLSTM2D
-    from kseq.layers.compiled import compiled_for
     from kseq.training.adam import FusedAdam
 
     ours = side == "kseq"
-    layer = ConvLSTM2D if ours else keras.layers.ConvLSTM2D
+    layer = keras.layers.ConvLSTM2D
     inputs = keras.Input((TIME, SIZE, SIZE, 1))
     h = layer(MAPS, 3, padding="same", return_sequences=True)(inputs)
     h = layer(MAPS, 3, padding="same", return_sequences=True)(h)
@@ -102,7 +102,6 @@ def keras_side(side: str, timed: Any) -> tuple[Any, Callable[[], float]]:
 
     def train() -> None:
         for _ in range(STEPS):
-            with compiled_for("training" if ours else None):
-                model.train_on_batch(x, y)
+            model.train_on_batch(x, y)
 
     return sample, lambda: timed(train, CLIPS * STEPS, repeats=1)

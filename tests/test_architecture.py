@@ -60,7 +60,6 @@ FAST_PATHS = {
     "layers/block_lstm.py",
     "layers/cells.py",
     "layers/compiled.py",
-    "layers/conv_lstm.py",
     "layers/recurrent.py",
     "layers/torch_kernels.py",
     "layers/characters.py",

@@ -1,7 +1,6 @@
 """Layers for sequences, usable alone in anybody's Keras model, on every Keras backend."""
 
 from kseq.layers.characters import CharacterCNN, CharacterLSTM
-from kseq.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from kseq.layers.convolution import MaskedConv1D
 from kseq.layers.crf import CRF
 from kseq.layers.fill import FillForward
@@ -23,9 +22,6 @@ __all__ = [
     "SLSTM",
     "CharacterCNN",
     "CharacterLSTM",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM3D",
     "DimensionShuffle",
     "FillForward",
     "FoldSteps",

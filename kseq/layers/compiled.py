@@ -50,11 +50,6 @@ def compiled_for(purpose: Purpose | None) -> Iterator[None]:
         _PURPOSE.reset(token)
 
 
-def current_purpose() -> Purpose | None:
-    """What layers that are called now may be compiled for; None if they may not."""
-    return None if tf.executing_eagerly() else _PURPOSE.get()
-
-
 def to_be_compiled(units: int, ragged: bool) -> bool:
     """Whether a layer is compiled if it is called now.
 
@@ -65,7 +60,7 @@ def to_be_compiled(units: int, ragged: bool) -> bool:
         units: The size of its state.
         ragged: Whether sequences differ in length.
     """
-    purpose = current_purpose()
+    purpose = None if tf.executing_eagerly() else _PURPOSE.get()
     pays = purpose == "training" or (purpose == "prediction" and not ragged)
     return pays and units >= NARROWEST
 

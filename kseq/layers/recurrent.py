@@ -160,6 +160,10 @@ class SimpleRNN(Recurrence, keras.layers.SimpleRNN):
 
     Masks have to be right-padded, as everywhere in kseq: the valid steps come first.
 
+    Args:
+        units: The size of the state.
+        **options: The other arguments of `keras.layers.SimpleRNN`.
+
     Example:
         >>> tuple(SimpleRNN(8, return_sequences=True)(keras.ops.ones((2, 5, 3))).shape)
         (2, 5, 8)
@@ -169,6 +173,9 @@ class SimpleRNN(Recurrence, keras.layers.SimpleRNN):
     """
 
     unit = "rnn"
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(units, **options)
 
 
 @keras.saving.register_keras_serializable("kseq")
@@ -181,6 +188,10 @@ class GRU(Recurrence, keras.layers.GRU):
 
     Masks have to be right-padded, as everywhere in kseq: the valid steps come first.
 
+    Args:
+        units: The size of the state.
+        **options: The other arguments of `keras.layers.GRU`.
+
     Example:
         >>> tuple(GRU(8)(keras.ops.ones((2, 5, 3))).shape)
         (2, 8)
@@ -190,6 +201,9 @@ class GRU(Recurrence, keras.layers.GRU):
     """
 
     unit = "gru"
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(units, **options)
 
     def _refuses(self) -> dict[str, bool]:
         return {"it has no reset_after": not self.cell.reset_after, **super()._refuses()}
