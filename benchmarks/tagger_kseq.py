@@ -16,6 +16,9 @@ from tagger import Line, accuracy, spread
 
 from kseq.data.batches import SequenceBatches
 from kseq.estimators.tagger import SequenceTagger
+from kseq.training import loop
+
+loop._MANY = 0  # a turn is part of a longer training, where compiling pays
 
 
 class Slice(SequenceBatches):
