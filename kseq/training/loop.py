@@ -23,8 +23,9 @@ if keras.config.backend() == "tensorflow":
 elif keras.config.backend() == "torch":
     import torch
 
-# Batches of a training that earn the seconds that the compiling of recurrent layers takes.
-_MANY = 200
+# Batches of one length that earn the second or two that the compiling of recurrent layers takes,
+# and how many lengths they are compiled for, or so, where sequences differ.
+_MANY, _LENGTHS = 100, 8
 
 History = dict[str, list[float]]
 
@@ -71,7 +72,7 @@ class Loop:
             )
             return {name: [float(v) for v in values] for name, values in record.history.items()}
         model = self.model
-        self._compiled = epochs * train.num_batches >= _MANY
+        self._compiled = pays_to_compile(train, epochs)
         watch = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -164,6 +165,12 @@ class Loop:
             (inputs,) = inputs.values()
         specs = [_specs(x, inputs), _specs(y, outputs)]
         return (*specs, *([] if weights is None else [_specs(weights, None)]))
+
+
+def pays_to_compile(train: keras.utils.PyDataset, epochs: int) -> bool:
+    """Whether a training is long enough for recurrent layers to be compiled for it."""
+    lengths = _LENGTHS if getattr(train, "ragged", False) else 1
+    return bool(epochs * train.num_batches >= _MANY * lengths)
 
 
 def _specs(arrays: Any, tensors: Any) -> Any:

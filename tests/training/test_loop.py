@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 
 from kseq.data.batches import SequenceBatches
 from kseq.data.sequences import as_sequences
-from kseq.training.loop import Loop
+from kseq.layers import GRU
+from kseq.layers.compiled import NARROWEST
+from kseq.training.loop import Loop, pays_to_compile
 
 RNG = np.random.default_rng(0)
 ON_TENSORFLOW = pytest.mark.skipif(
@@ -179,6 +182,32 @@ def test_the_order_goes_on_from_epoch_to_epoch():
     assert sorted(set(seen))[-3:] == list(range(max(seen) - 2, max(seen) + 1))
     if keras.config.backend() == "tensorflow":
         assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("batches", "ragged", "pays"), [(99, False, 0), (100, False, 1), (799, True, 0), (800, True, 1)]
+)
+def test_long_trainings_are_compiled(batches, ragged, pays):
+    train = SimpleNamespace(num_batches=batches, ragged=ragged)
+    assert pays_to_compile(train, epochs=1) == bool(pays)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow alone compiles")
+def test_a_compiled_training_gives_the_same(monkeypatch):
+    results, drawn = [], data()
+    for many in (1000, 1):
+        monkeypatch.setattr("kseq.training.loop._MANY", many)
+        keras.utils.set_random_seed(0)
+        x = keras.Input((None, 2), name="x")
+        model = keras.Model(x, keras.layers.Dense(1)(GRU(NARROWEST)(x)))
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        loop, drawn.epoch = Loop(model), 1
+        drawn._plan()
+        loop.run(drawn, None, epochs=3, callbacks=[])
+        assert loop._compiled == (many == 1)
+        results.append(model.get_weights())
+    for plain, compiled in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-5)
 
 
 SCRIPT = """
