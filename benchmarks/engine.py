@@ -1,12 +1,13 @@
 """The speed of recurrent layers beside Keras's own and PyTorch's, in one interleaved run.
 
-    python benchmarks/engine.py [--cases train_32 train_64 predict_256 one_row length] [--rounds 7]
+    python benchmarks/engine.py [--cases train_32 train_64 ...] [--rounds 7]
 
 A stack of two LSTMs of 128 units over 100 steps of 32 features, and a linear output. All sides
 start from the same weights, and their outputs are compared before anything is measured. kseq trains
 with its own loop and predicts with `kseq.inference`; Keras by `Model.fit` and `Model.predict`;
 PyTorch by a plain loop with denormal numbers flushed. *one_row* is `estimator.predict` for kseq.
-*length* is kseq alone: what a training step costs as sequences become longer.
+*length* is kseq alone: what a training step costs as sequences become longer. *bilstm* and
+*conv_lstm* are described in files of their own. *kseq on torch* is kseq on Keras's PyTorch backend.
 
 Each side lives in a process of its own; they take turns within every round, and ratios are taken
 within a round. The machine should be idle. The figures replace those in `results/engine.json`.

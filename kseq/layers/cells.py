@@ -19,7 +19,6 @@ class Cell(NamedTuple):
     """A recurrent unit; arrays are `(..., width)`, and widths are multiples of the units.
 
     Attributes:
-        gates: How many times as wide as the state the products are.
         states: How many states there are; the first one is the output.
         joined: Whether the two products are only seen as their sum, so that they share a gradient.
         apart: Whether XLA has to be kept from computing the gates anew wherever they are used.
@@ -33,7 +32,6 @@ class Cell(NamedTuple):
             further weights, for all steps at once.
     """
 
-    gates: int
     states: int
     joined: bool
     apart: bool
@@ -159,10 +157,10 @@ def _over_steps(x: Any) -> Any:
 
 
 CELLS = {
-    "rnn": Cell(1, 1, True, False, _rnn, lambda h, *_: 1 - h * h, _rnn_back, _no_extra),
-    "gru": Cell(3, 1, False, True, _gru, _gru_factors, _gru_back, lambda d, *_: _over_steps(d)),
-    "lstm": Cell(4, 2, True, False, _lstm, _lstm_factors, _lstm_back, _no_extra),
+    "rnn": Cell(1, True, False, _rnn, lambda h, *_: 1 - h * h, _rnn_back, _no_extra),
+    "gru": Cell(1, False, True, _gru, _gru_factors, _gru_back, lambda d, *_: _over_steps(d)),
+    "lstm": Cell(2, True, False, _lstm, _lstm_factors, _lstm_back, _no_extra),
     "peephole_lstm": Cell(
-        4, 2, True, True, _peephole_lstm, _lstm_factors, _peephole_lstm_back, _peephole_gradient
+        2, True, True, _peephole_lstm, _lstm_factors, _peephole_lstm_back, _peephole_gradient
     ),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -31,7 +31,7 @@ class Recurrence(keras.layers.RNN):
     To be mixed in before a layer of Keras, whose arguments, weights and results stay as they are.
     """
 
-    unit: ClassVar[str]  # of `kseq.layers.cells.CELLS`
+    unit: str  # of `kseq.layers.cells.CELLS`
 
     @property
     def slow_because(self) -> str | None:
@@ -224,9 +224,10 @@ class LSTM(Recurrence, keras.layers.LSTM):
 
     Args:
         units: The size of the state.
-        block: In saved models, rows of a batch that one core works on together. Products of a step
-            run at full speed for sixteen, and for more are shared among cores at a loss. None takes
-            the whole batch, which is better where the cores are busy with other layers meanwhile.
+        block: In saved models and wherever else the loop is not compiled, rows of a batch that one
+            core works on together. Products of a step run at full speed for sixteen, and for more
+            are shared among cores at a loss. None takes the whole batch, which is better where the
+            cores are busy with other layers meanwhile.
         **options: The other arguments of `keras.layers.LSTM`.
 
     Example:

@@ -221,11 +221,7 @@ class SLSTM(Recurrence):
             dtype=dtype,
             trainable=trainable,
         )
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        """The cell whose loop this layer runs."""
-        return "lstm" if self.cell.peephole is None else "peephole_lstm"
+        self.unit = "lstm" if self.cell.peephole is None else "peephole_lstm"
 
     def _refuses(self) -> dict[str, bool]:
         tells_states = self.return_state or self.stateful

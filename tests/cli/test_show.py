@@ -24,7 +24,7 @@ def test_json_holds_the_recipe_and_the_layers(run, folder):
     assert shown["parameters"] >= sum(layer["parameters"] for layer in shown["layers"]) > 0
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="has the fast path alone")
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="others have other paths")
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
