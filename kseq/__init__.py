@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SequenceClassifier,
         SequenceRegressor,
         SequenceTagger,
+        VideoPredictor,
         from_recipe,
         load,
     )
@@ -48,6 +49,7 @@ _HOMES = {
         "SequenceClassifier",
         "SequenceRegressor",
         "SequenceTagger",
+        "VideoPredictor",
         "from_recipe",
         "load",
     ],
@@ -70,6 +72,7 @@ __all__ = [
     "SequenceTagger",
     "Spec",
     "TrainingError",
+    "VideoPredictor",
     "build",
     "compat",
     "from_recipe",

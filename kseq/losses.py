@@ -87,6 +87,53 @@ class MaskedError(MaskedLoss):
         return {**super().get_config(), "kind": self.kind}
 
 
+@keras.saving.register_keras_serializable(package="kseq")
+class FrameError(keras.losses.Loss):
+    """The mean error of pixels that are shown between 0 and 1.
+
+    What lies beyond the end of the range that the true pixel is at is no error, because it is shown
+    as that end. So a model need not hit zero to the last digit wherever nothing is, which it never
+    does, and what it shows there is free of noise.
+
+    Args:
+        kind: `mse`, the squared error; `mae`, the absolute error; or `huber` with delta 1.
+        name: The loss's name.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = FrameError("mae")
+        >>> float(loss(np.array([[0.0, 0.0, 1.0]]), np.array([[-3.0, 0.3, 7.0]])))
+        0.10000000149011612
+    """
+
+    def __init__(
+        self,
+        kind: Literal["mse", "mae", "huber"] = "mse",
+        name: str = "frame_error",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.kind = kind
+        self._error = MaskedError(kind)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The mean error.
+
+        Args:
+            y_true: Pixels from 0 to 1, of any shape.
+            y_pred: Pixels, perhaps beyond.
+        """
+        y_true = ops.cast(y_true, y_pred.dtype)
+        # Not a clip, which would have no gradient where a pixel is on the wrong side.
+        below = ops.logical_and(y_true <= 0.0, y_pred < 0.0)
+        above = ops.logical_and(y_true >= 1.0, y_pred > 1.0)
+        return self._error(y_true, ops.where(ops.logical_or(below, above), y_true, y_pred))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "kind": self.kind}
+
+
 class ChainLoss(MaskedLoss):
     """The negative log-likelihood of taggings, a step.
 

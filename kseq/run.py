@@ -23,6 +23,7 @@ from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
 from kseq.estimators.tagger import SequenceTagger
+from kseq.estimators.video import VideoPredictor
 from kseq.metrics.evaluation import Evaluation
 from kseq.recipe import Recipe
 from kseq.registry import readers
@@ -34,19 +35,24 @@ from kseq.report.write import write_report
 _GIVES = {
     "series": ("time series", "task.kind forecasting or another data.layout"),
     "sequences": ("sequences", "task.kind classification or regression"),
+    "clips": ("clips", "task.kind video"),
     "texts": ("texts", "task.kind classification or regression"),
     "tagged": ("texts with a tag for each token", "task.kind tagging"),
 }
 # What a task takes, and what else would give it that.
 _TAKES = {
     "forecasting": (["series"], "time series", ", or data.layout series"),
+    # Lines that change with time are read as sequences.
+    "video": (["clips", "sequences"], "clips", ", or data.reader clips"),
     "tagging": (
         ["tagged"],
         "texts with a tag for each token",
         ", or have tags read (data.tag of conll and conllu, data.spans or data.tags of jsonl)",
     ),
 }
-_TARGETS = (["sequences", "texts"], "sequences or texts with a target each", "")
+_TARGETS = (["sequences", "clips", "texts"], "sequences or texts with a target each", "")
+# Tasks whose targets are what follows in the data itself.
+_AHEAD = (Forecaster, VideoPredictor)
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def train(
     check_parts(estimator, data)
     valid = None
     if data.valid is not None:
-        valid = data.valid.X if isinstance(estimator, Forecaster) else (data.valid.X, data.valid.y)
+        valid = data.valid.X if isinstance(estimator, _AHEAD) else (data.valid.X, data.valid.y)
     with _beside(recipe):  # word vectors may lie there too
         estimator.fit(data.train.X, data.train.y, validation_data=valid, callbacks=callbacks)
     evaluation = evaluate(estimator, data)
@@ -143,7 +149,7 @@ def check_parts(estimator: Estimator, data: Dataset) -> None:
             f"data: the reader gives {gives}, but task.kind {task} takes {takes}; use {better}"
             f"{instead}"
         )
-    if getattr(estimator, "text", None) is not None and given == "sequences":
+    if getattr(estimator, "text", None) is not None and given in ("sequences", "clips"):
         raise RecipeError(
             "task.text: says how text becomes numbers, but the reader gives sequences of numbers; "
             "leave it out"
@@ -156,6 +162,7 @@ def check_parts(estimator: Estimator, data: Dataset) -> None:
                 f"data: the test part has {_longest(data.test)} rows, but task.horizon is "
                 f"{horizon}; no forecast can be scored on it"
             )
+    if isinstance(estimator, _AHEAD):
         return
     if y is None:
         raise DataError(
@@ -178,7 +185,7 @@ def _kind(part: Part) -> str:
     if isinstance(first, dict):
         return "series"
     if not isinstance(first, (str, list)):
-        return "sequences"
+        return "clips" if np.ndim(first) > 2 else "sequences"
     # A tagging is a list of tags, or a pair of it and a label.
     tagged = isinstance(part.y, list) and isinstance(next(iter(part.y), None), (list, tuple))
     return "tagged" if tagged else "texts"
@@ -189,9 +196,9 @@ def _check_fitted(estimator: Estimator, data: Dataset, given: str) -> None:
     spec = getattr(estimator, "spec_", None)
     if spec is None or given == "series":
         return
-    if spec.streams and given == "sequences":
+    if spec.streams and given in ("sequences", "clips"):
         raise DataError("data: the reader gives numbers, but the model was fitted to text")
-    if not spec.streams and given != "sequences":
+    if not spec.streams and given not in ("sequences", "clips"):
         raise DataError("data: the reader gives texts, but the model was fitted to numbers")
     y = data.train.y
     if given == "tagged" and spec.classes and isinstance(y, list) and not isinstance(y[0], tuple):

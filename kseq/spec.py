@@ -17,8 +17,12 @@ class Spec:
     `(batch, outputs)`, `(batch, time, outputs)` if `per_step`, or `(batch, horizon, outputs)`; if
     there are `classes` beside targets a step, a dict of `tags` and `classes`.
 
+    Of clips, `x` is `(batch, time, *frame, features)`. A forecast of frames is
+    `(batch, horizon, *frame, outputs)`, and the model takes the frames ahead in the same form as
+    `future`: their number is the horizon, and what they show is seen in training alone.
+
     Args:
-        features: Input features a time step; 0 for text.
+        features: Input features a time step; of clips, the channels of a pixel; 0 for text.
         outputs: Classes of a classification, targets of a regression or forecast.
         time: Time steps, where all sequences have the same number; None where lengths differ.
         per_step: Whether every time step has its own target.
@@ -30,6 +34,7 @@ class Spec:
         vectors: For text, the width of pretrained word vectors, if there are any.
         tags: The names of the outputs, where they are tags of the steps.
         classes: Classes of the whole sequence, where every step has a tag too.
+        frame: The sides of a frame, where the sequences are clips: one, two or three.
 
     Example:
         >>> Spec(features=3, outputs=2).ragged
@@ -47,6 +52,7 @@ class Spec:
     vectors: int = 0
     tags: list[str] = field(default_factory=list)
     classes: int = 0
+    frame: list[int] = field(default_factory=list)
 
     @property
     def ragged(self) -> bool:
@@ -56,6 +62,8 @@ class Spec:
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """The shape of the model's output without the batch axis."""
+        if self.frame and self.horizon is not None:
+            return (None, *self.frame, self.outputs)
         if self.horizon is not None:
             return (self.horizon, self.outputs)
         return (None, self.outputs) if self.per_step else (self.outputs,)

@@ -44,7 +44,10 @@ ROWS = [
 RANK = {name: len(ROWS) - number for number, row in enumerate(ROWS) for name in row}
 EXTRAS = {"matplotlib", "PIL", "pandas", "statsmodels", "tensorflow_serving", "keras_tuner"}
 # An import inside a function for laziness, each with a comment there that says why.
-LAZY = {("data/readers/sample.py", "sklearn.datasets")}
+LAZY = {
+    ("data/moving_digits.py", "sklearn.datasets"),
+    ("data/readers/sample.py", "sklearn.datasets"),
+}
 # importlib.import_module: laziness that these files document.
 IMPORTLIB = {
     "__init__.py",

@@ -7,9 +7,10 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
-from kseq.losses import MaskedError
+from kseq.losses import FrameError, MaskedError
 
 KINDS = ("mse", "mae", "huber")
 
@@ -112,3 +113,23 @@ def test_its_configuration_round_trips():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="kind: expected mse, mae or huber, got 'rmse'"):
         MaskedError("rmse")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_compared_as_they_are_shown(kind):
+    """The error is that of the nearest shown values, where the truth is at an end of the range."""
+    truth = np.array([0.0, 0.0, 1.0, 1.0, 0.5, 0.5], "float32")
+    predicted = np.array([-2.0, 0.4, 3.0, 0.7, 0.9, -0.5], "float32")
+    shown = np.array([0.0, 0.4, 1.0, 0.7, 0.9, -0.5])
+    loss = FrameError(kind)
+    assert float(loss(truth, predicted)) == pytest.approx(expected(kind, truth, shown), rel=1e-6)
+    assert FrameError.from_config(loss.get_config()).kind == kind
+
+
+def test_a_pixel_on_the_wrong_side_of_the_range_learns_all_the_same():
+    predicted = keras.Variable([-2.0, -2.0, 3.0])
+    with tf.GradientTape() as tape:
+        loss = FrameError("mse")(np.array([0.0, 0.5, 0.2], "float32"), predicted.value)
+    gradient = tape.gradient(loss, predicted.value).numpy()
+    assert gradient[0] == 0
+    assert gradient[1] < 0 < gradient[2]

@@ -62,13 +62,18 @@ def sequence_inputs(spec: Spec, embedding: Mapping[str, Any] | None = None) -> I
         embedding: For text, the parameters of `text_embedding`.
 
     Raises:
-        ValueError: If there is an embedding and no text.
+        ValueError: If there is an embedding and no text, or the sequences are clips.
 
     Example:
         >>> from kseq.spec import Spec
         >>> sequence_inputs(Spec(features=3, outputs=2)).mask.shape
         (None, None)
     """
+    if spec.frame:
+        raise ValueError(
+            "takes features a time step, but the sequences are clips of frames; choose "
+            + ("conv_lstm_classifier" if spec.horizon is None else "conv_lstm")
+        )
     streams = stream_inputs(spec)
     if streams:
         x = text_embedding(spec, streams, **(embedding or {}))
@@ -83,3 +88,20 @@ def sequence_inputs(spec: Spec, embedding: Mapping[str, Any] | None = None) -> I
     if spec.future:
         future = keras.Input((spec.horizon, spec.future), name="future")
     return Inputs(x, lengths, mask, future, streams)
+
+
+def clip_inputs(spec: Spec) -> Inputs:
+    """The input `x` `(batch, time, *frame, channels)`, and `lengths` where the spec has them.
+
+    Args:
+        spec: What the data decides.
+
+    Example:
+        >>> clip_inputs(Spec(features=1, outputs=2, frame=[8, 8])).mask.shape
+        (None, None)
+    """
+    x = keras.Input((None, *spec.frame, spec.features), name="x")
+    if not spec.ragged:
+        return Inputs(x)
+    lengths = keras.Input((), dtype="int32", name="lengths")
+    return Inputs(x, lengths, LengthMask(name="mask")(x, lengths))

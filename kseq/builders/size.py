@@ -7,10 +7,12 @@ it above the true count and near it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from kseq.builders.embedding import embedding_size, text_embedding
+from kseq.builders.frames import choose_patch
 from kseq.schema import fill
 from kseq.spec import Spec
 
@@ -29,6 +31,8 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
         >>> parameter_bound(Spec(features=1, outputs=1), {"cell": "rnn", "units": 2})
         11
     """
+    if spec.frame:
+        return _of_frames(spec, parameters)
     filters = _list(parameters.get("filters"))
     kernels = _list(parameters.get("kernel_sizes")) or _list(parameters.get("kernel_size"))
     units = _list(parameters.get("units"))
@@ -67,6 +71,26 @@ def parameter_bound(spec: Spec, parameters: Mapping[str, Any]) -> int:
         hidden = min(context, 64)
         total += (context + spec.future + 1) * hidden + (hidden + 1) * spec.outputs
     return total
+
+
+def _of_frames(spec: Spec, parameters: Mapping[str, Any]) -> int:
+    """Of convolutional LSTMs over clips."""
+    rank, patch = len(spec.frame), choose_patch(parameters.get("patch", 1), spec)
+    span = parameters.get("kernel_size", 1) ** rank
+    places = math.prod(math.ceil(side / patch) for side in spec.frame)
+    folded = width = spec.features * patch**rank
+    filters = _list(parameters.get("filters"))
+    stack = 0
+    for size in filters:
+        stack += 4 * size * (span * (width + size) + 1)
+        if parameters.get("peephole"):
+            stack += 3 * size * (places if parameters["peephole"] == "diagonal" else 1)
+        stack += 2 * size if parameters.get("layer_norm") else 0
+        width = size
+    if spec.horizon is None:
+        return stack + (2 * width + 1) * spec.outputs
+    stacks = 2 if parameters.get("form") == "encoder_forecaster" else 1
+    return stacks * stack + (sum(filters) + 1) * folded + 8  # and what counts the steps
 
 
 def _recurrent(parameters: Mapping[str, Any], width: int, units: int) -> int:

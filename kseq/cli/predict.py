@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from kseq.cli.answers import answers, write_columns
+from kseq.cli.frames import foretell
 from kseq.cli.marked import Marker
 from kseq.cli.options import (
     artefact_argument,
@@ -28,6 +29,7 @@ from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import restore
 from kseq.estimators.tagger import SequenceTagger
+from kseq.estimators.video import VideoPredictor
 from kseq.recipe import Recipe
 from kseq.run import read_data
 from kseq.serving import artefact as artefacts
@@ -36,7 +38,7 @@ from kseq.tags import parse
 
 @click.command("predict", short_help="Predict with a saved model.")
 @artefact_argument
-@click.argument("file", type=click.Path(dir_okay=False), required=False)
+@click.argument("file", type=click.Path(), required=False)
 @click.option(
     "--text",
     "texts",
@@ -56,6 +58,12 @@ from kseq.tags import parse
     type=click.Path(dir_okay=False),
     help="For a forecaster with future covariates: the file with their next rows.",
 )
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="For video: how many frames to foretell, in place of what the model was trained for.",
+)
 @click.option("--output", type=click.Path(dir_okay=False), help="A file, in place of stdout.")
 @json_option
 def command(
@@ -65,6 +73,7 @@ def command(
     nbest: int | None,
     changes: tuple[str, ...],
     future: str | None,
+    horizon: int | None,
     output: str | None,
     as_json: bool,
 ) -> None:
@@ -79,12 +88,20 @@ def command(
     do; any other file is a text a line. A tagger writes columns: a token and its tag a line, a
     blank line after each text. Others write CSV. Texts that are given by --text are shown with
     their spans marked, their tags, or their three most probable labels.
+
+    A model of video reads a folder or file of clips (folders of images, .gif, .npz with `frames` or
+    `clips`) and writes the frames that follow to --output, an .npz with `frames`, or a .gif.
     """
     if as_json and output:
         raise click.UsageError("--json writes to stdout, --output to a file; choose one")
     read = artefacts.read(Path(artefact))
     estimator, saved = restore(read, artefact), Recipe.from_dict(read.recipe)
-    _check(estimator, file, texts, nbest, changes, future)
+    _check(estimator, file, texts, nbest, changes, future, horizon)
+    if isinstance(estimator, VideoPredictor):
+        if as_json or changes:
+            raise click.UsageError("--json and --set are not for video; give --output")
+        foretell(estimator, str(file), horizon, output)
+        return
     if estimator.spec_.streams:
         X, ids = _asked_texts(saved, file, texts, changes)
         _of_text(estimator, X, ids, nbest, output, as_json, shown=bool(texts))
@@ -111,6 +128,7 @@ def _check(
     nbest: int | None,
     changes: Sequence[str],
     future: str | None,
+    horizon: int | None,
 ) -> None:
     """Raises where options do not go together, or not with the model.
 
@@ -128,6 +146,8 @@ def _check(
         raise click.UsageError(f"--nbest is for taggers; this model is for {estimator.task}")
     if future is not None and not isinstance(estimator, Forecaster):
         raise click.UsageError(f"--future is for forecasters; this model is for {estimator.task}")
+    if horizon is not None and not isinstance(estimator, VideoPredictor):
+        raise click.UsageError(f"--horizon is for video; this model is for {estimator.task}")
     if file is None and not texts and not isinstance(estimator, Forecaster):
         if of_text:
             raise click.UsageError("FILE or --text is missing: what is to be predicted?")

@@ -19,6 +19,8 @@ from kseq.cli.options import (
 )
 from kseq.errors import DataError
 from kseq.estimators.load import from_recipe
+from kseq.layers.conv_lstm import ConvLSTM
+from kseq.layers.frames import FrameRNN
 from kseq.recipe import Recipe
 from kseq.recipe.document import to_yaml
 from kseq.report.diagram import diagram
@@ -95,7 +97,7 @@ def layers(model: keras.Model, above: str = "") -> Iterator[dict[str, str | int]
 def _path(layer: keras.layers.Layer) -> str:
     """How a recurrent layer is computed, and why not faster; nothing for other layers."""
     inner = getattr(layer, "forward_layer", layer)
-    if not isinstance(inner, keras.layers.RNN):
+    if not isinstance(inner, keras.layers.RNN) or isinstance(inner, (ConvLSTM, FrameRNN)):
         return ""
     reason = getattr(inner, "slow_because", "it is none of kseq's")
     return "fast" if reason is None else f"Keras: {reason}"

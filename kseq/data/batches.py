@@ -120,7 +120,7 @@ class SequenceBatches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed or 0, self.epoch, index])
         other = rng.permutation(len(x))
         share = rng.beta(self.mixup, self.mixup, len(x)).astype(np.float32)
-        mix_x, mix_y = share[:, None, None], share[:, None]
+        mix_x, mix_y = share.reshape(-1, *[1] * (x.ndim - 1)), share[:, None]
         x = mix_x * x + (1 - mix_x) * x[other]
         if weights is not None:  # the two losses are mixed, each with its own weight
             mixed = share * weights + (1 - share) * weights[other]

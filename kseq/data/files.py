@@ -36,11 +36,35 @@ class Files:
         self._note(name, digest)
         return path
 
+    def folder(self, name: str) -> Path:
+        """The path of a file or folder that is there, the digest of all that lies in it noted."""
+        path = locate(name, folders=True)
+        if path.is_file():
+            return self.path(name)
+        whole = hashlib.sha256()
+        try:
+            for file in sorted(entry for entry in path.rglob("*") if entry.is_file()):
+                with file.open("rb") as opened:
+                    digest = hashlib.file_digest(opened, "sha256").hexdigest()
+                whole.update(f"{file.relative_to(path).as_posix()} {digest}\n".encode())
+        except OSError as error:
+            raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+        self._note(name, whole.hexdigest())
+        return path
+
     def text(self, name: str) -> str:
         """The text of a UTF-8 file, unpacked where it is gzip.
 
         Raises:
             DataError: If it is missing, empty, cut off, or not UTF-8 text.
+        """
+        return _decode(name, self.content(name))
+
+    def content(self, name: str) -> bytes:
+        """The content of a file, unpacked where it is gzip.
+
+        Raises:
+            DataError: If it is missing, empty or cut off.
         """
         path = locate(name)
         try:
@@ -48,7 +72,7 @@ class Files:
         except OSError as error:
             raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
         self._note(name, hashlib.sha256(content).hexdigest())
-        return _decode(name, _unpack(name, content))
+        return _unpack(name, content)
 
     def _note(self, name: str, digest: str) -> None:
         key = name

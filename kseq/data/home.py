@@ -43,7 +43,9 @@ def search_in(folder: str | Path | None) -> Iterator[None]:
         _folder.reset(token)
 
 
-def locate(name: str | Path, folder: str | Path | None = None) -> Path:
+def locate(
+    name: str | Path, folder: str | Path | None = None, *, folders: bool = False
+) -> Path:
     """The file of that name.
 
     An absolute name is taken as it is. Any other is looked for in `folder` (by default the one of
@@ -52,6 +54,7 @@ def locate(name: str | Path, folder: str | Path | None = None) -> Path:
     Args:
         name: A file name, such as `etth1/ETTh1.csv.gz`.
         folder: The folder to look in first.
+        folders: Whether it may be a folder.
 
     Raises:
         DataError: If there is no such file; the message names the places looked at.
@@ -62,7 +65,7 @@ def locate(name: str | Path, folder: str | Path | None = None) -> Path:
     candidates = [path] if path.is_absolute() else [p / path for p in _places(folder)]
     try:
         for candidate in candidates:
-            if candidate.is_file():
+            if candidate.is_file() or (folders and candidate.is_dir()):
                 return candidate
         for candidate in candidates:
             if candidate.is_dir():

@@ -19,7 +19,8 @@ class Sequences:
     """Checked sequences: finite, not empty, all with the same features.
 
     Args:
-        values: `(n, time, features)`, or a list of `(time, features)` where lengths differ.
+        values: `(n, time, features)`, or a list of `(time, features)` where lengths differ; of
+            clips `(time, ..., channels)` each.
         lengths: Time steps of each sequence, `(n,)`.
     """
 
@@ -33,6 +34,11 @@ class Sequences:
     def features(self) -> int:
         """Features a time step."""
         return int(self.values[0].shape[-1])
+
+    @property
+    def frame(self) -> list[int]:
+        """The sides of a frame, where the sequences are clips."""
+        return list(self.values[0].shape[1:-1])
 
     @property
     def time(self) -> int | None:
@@ -62,25 +68,29 @@ class Sequences:
         if isinstance(self.values, np.ndarray):
             return self.values[rows].astype(np.float32)
         time = int(self.lengths[rows].max())
-        batch = np.zeros((len(rows), time, self.features), np.float32)
+        batch = np.zeros((len(rows), time, *self.values[0].shape[1:]), np.float32)
         for place, row in zip(batch, rows, strict=True):
             place[: self.lengths[row]] = self.values[row]
         return batch
 
     def steps(self) -> np.ndarray:
-        """All valid steps of all sequences in one float64 array, `(steps, features)`."""
+        """All valid steps (of clips, pixels) in one float64 array, `(steps, features)`."""
         if isinstance(self.values, np.ndarray):
             return self.values.reshape(-1, self.features).astype(np.float64)
-        return np.concatenate(self.values).astype(np.float64)
+        return np.concatenate(self.values).reshape(-1, self.features).astype(np.float64)
 
 
-def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Sequences:
+def as_sequences(
+    X: Any, *, features: int | None = None, frame: Sequence[int] = (), name: str = "X"
+) -> Sequences:
     """Checks sequences and gives them their one form.
 
     Args:
         X: `(n, time, features)`; `(n, time)`, one feature; or a list of `(time, features)` or
-            `(time,)` arrays, whose lengths may differ.
+            `(time,)` arrays, whose lengths may differ. Of clips `(n, time, height, width)` or
+            `(n, time, height, width, channels)`, or a list of those.
         features: The number of features a model was fitted with.
+        frame: The sides of the frames that it was fitted with.
         name: What to call the data in messages.
 
     Raises:
@@ -100,6 +110,11 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
         if array is None
         else _from_array(array, name, training=features is None)
     )
+    if features is not None and sequences.frame != list(frame):
+        raise DataError(
+            f"{name}: {_frames(sequences.frame)}, but the model was fitted to data that "
+            f"{_frames(frame)}"
+        )
     if features is not None and sequences.features != features:
         hint = ""
         if array is not None and array.shape[1] == features:
@@ -110,6 +125,12 @@ def as_sequences(X: Any, *, features: int | None = None, name: str = "X") -> Seq
             f"but the model was fitted with {features}{hint}"
         )
     return sequences
+
+
+def _frames(frame: Sequence[int]) -> str:
+    if not frame:
+        return "has features and no frames"
+    return f"has frames of {' x '.join(map(str, frame))} pixels"
 
 
 def _rectangular(X: Any) -> np.ndarray | None:
@@ -127,11 +148,12 @@ def _rectangular(X: Any) -> np.ndarray | None:
 
 
 def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
-    if array.ndim not in (2, 3):
+    if not 2 <= array.ndim <= 6:
         if array.size == 0:
             raise DataError(f"{name}: is empty; at least one sequence is needed")
         raise DataError(
-            f"{name}: expected (n, time, features) or (n, time), got an array of shape "
+            f"{name}: expected (n, time, features), (n, time), or of clips (n, time, height, "
+            "width) or (n, time, height, width, channels), got an array of shape "
             f"{array.shape}. Reshape your data: one sequence alone is {name}[None]"
         )
     if len(array) == 0:
@@ -142,8 +164,10 @@ def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
             f"{name}: 0 feature(s) (shape={array.shape}) while a minimum of 1 is required: "
             f"the sequences have 0 {what}"
         )
-    if array.ndim == 2:
-        array = array[:, :, None]
+    if array.ndim in (2, 4):
+        array = array[..., None]
+    elif array.ndim > 4:
+        pass
     elif training and array.shape[1] == 1 and array.shape[2] > 1:
         raise DataError(
             f"{name}: has sequences of 1 time step with {array.shape[2]} features, got "
@@ -152,10 +176,10 @@ def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
     array = _numeric(array, name)
     finite = np.isfinite(array)
     if not finite.all():
-        row, step, feature = (int(i) for i in np.argwhere(~finite)[0])
+        row, *place = (int(i) for i in np.argwhere(~finite)[0])
         raise DataError(
-            f"{name}: {_value(array[row, step, feature])} in sequence {row}, step {step}, "
-            f"feature {feature}; fill or drop missing values first"
+            f"{name}: {_value(array[(row, *place)])} in sequence {row}, {_place(place)}; fill or "
+            "drop missing values first"
         )
     return Sequences(array, np.full(len(array), array.shape[1]))
 
@@ -170,27 +194,32 @@ def _from_list(items: Sequence[Any], name: str) -> Sequences:
             array = item if isinstance(item, np.ndarray) else np.asarray(item)
         except ValueError:
             raise DataError(f"{where}: its time steps differ in their number of features") from None
-        if array.ndim not in (1, 2):
+        if not 1 <= array.ndim <= 5:
             got = f"shape {array.shape}" if array.ndim else type(item).__name__
             raise DataError(f"{where}: expected (time, features) or (time,), got {got}")
         if array.shape[0] == 0:
             raise DataError(f"{where}: has 0 time steps; at least 1 is needed")
         if array.shape[-1] == 0:
             raise DataError(f"{where}: has 0 features a time step; at least 1 is needed")
-        array = _numeric(array[:, None] if array.ndim == 1 else array, where)
-        if values and array.shape[1] != values[0].shape[1]:
+        array = _numeric(array[..., None] if array.ndim in (1, 3) else array, where)
+        if values and array.shape[1:-1] != values[0].shape[1:-1]:
+            raise DataError(
+                f"{where}: {_frames(array.shape[1:-1])}, but {name}[0] "
+                f"{_frames(values[0].shape[1:-1])}"
+            )
+        if values and array.shape[-1] != values[0].shape[-1]:
             turned = array.shape[0] == values[0].shape[0]
             raise DataError(
-                f"{where}: has {array.shape[1]} features a time step, "
-                f"but {name}[0] has {values[0].shape[1]}"
+                f"{where}: has {array.shape[-1]} features a time step, "
+                f"but {name}[0] has {values[0].shape[-1]}"
                 + (_TURN.format(name=name) if turned else "")
             )
         finite = np.isfinite(array)
         if not finite.all():
-            step, feature = (int(i) for i in np.argwhere(~finite)[0])
+            place = [int(i) for i in np.argwhere(~finite)[0]]
             raise DataError(
-                f"{where}: {_value(array[step, feature])} in step {step}, feature {feature}; "
-                "fill or drop missing values first"
+                f"{where}: {_value(array[tuple(place)])} in {_place(place)}; fill or drop missing "
+                "values first"
             )
         values.append(array)
     return Sequences(values, np.array([len(array) for array in values]))
@@ -212,13 +241,21 @@ def _numeric(array: np.ndarray, name: str) -> np.ndarray:
             if isinstance(error, TypeError):
                 raise DataTypeError(message) from None
             raise DataError(f"{message}; text is a list of strings") from None
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
+    if array.dtype.kind != "f":  # of clips as much is kept as the model sees
+        array = array.astype(np.float64 if array.ndim < 4 else np.float32)
     if array.dtype.itemsize > 4 and np.isfinite(array).all() and array.size:
         largest = np.abs(array).max()
         if largest > _FLOAT32_MAX:
             raise DataError(f"{name}: {largest:.3g} is too large for float32; rescale the data")
     return array
+
+
+def _place(place: Sequence[int]) -> str:
+    """Where a value is: the step, of a clip the pixel, and the feature."""
+    step, *pixel, feature = place
+    if pixel:
+        return f"frame {step}, pixel {tuple(pixel)}, channel {feature}"
+    return f"step {step}, feature {feature}"
 
 
 def _value(value: float) -> str:

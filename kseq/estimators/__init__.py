@@ -5,12 +5,14 @@ from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe, load
 from kseq.estimators.regressor import SequenceRegressor
 from kseq.estimators.tagger import SequenceTagger
+from kseq.estimators.video import VideoPredictor
 
 __all__ = [
     "Forecaster",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",
+    "VideoPredictor",
     "from_recipe",
     "load",
 ]

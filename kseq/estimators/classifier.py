@@ -102,7 +102,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
 
         Args:
             X: `(n, time, features)`, `(n, time)`, or a list of `(time, features)` arrays; a table
-                with a row a step and the columns `id` and `time`; or strings, or token lists.
+                with a row a step and the columns `id` and `time`; strings, or token lists; or, for
+                the builder `conv_lstm_classifier`, clips `(n, time, height, width[, channels])`.
             y: A class for each sequence: text or numbers.
             sample_weight: How much each sequence counts in the loss, `(n,)`; one with 0 is left
                 out. Only their proportions matter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
@@ -29,6 +30,7 @@ from kseq.spec import Spec
 
 _CHUNK = 256  # sequences that are predicted together
 _STEPS = 16_384  # and steps of theirs, padding included
+_PIXELS = 2**21  # or of clips so many pixels
 _ALIKE = 32  # and so many at least, before a longer one is not put with them to save padding
 TextParameters = Annotated[Mapping[str, Any] | None, Section(TextOptions)]
 Parts = Sequences | Texts
@@ -85,13 +87,13 @@ class SupervisedEstimator(Estimator):
         """Validation data of the training data's kind, checked."""
         if isinstance(train, Texts):
             return as_texts(X, self._text_options().tokenizer, "validation X")
-        return self._numbers(X, train.features, "validation X")
+        return self._numbers(X, train.features, train.frame, "validation X")
 
     def _parts(self, X: Any) -> Parts:
         """What is to be predicted, checked."""
         if self.spec_.streams:
             return as_texts(X, self.vocabulary_.options.tokenizer)
-        return self._numbers(X, self.spec_.features, "X")
+        return self._numbers(X, self.spec_.features, self.spec_.frame, "X")
 
     def _known_parts(self, X: Any) -> Parts:
         """What a training goes on with, checked."""
@@ -103,12 +105,12 @@ class SupervisedEstimator(Estimator):
             )
         return parts
 
-    def _numbers(self, X: Any, features: int, name: str) -> Sequences:
+    def _numbers(self, X: Any, features: int, frame: Sequence[int], name: str) -> Sequences:
         if is_text(X):
             raise DataError(f"{name}: is text, but the model was fitted to numbers")
         if self._wide:
             check_columns(self, X, name)
-        return as_sequences(X, features=features, name=name)
+        return as_sequences(X, features=features, frame=frame, name=name)
 
     def _text_options(self) -> TextOptions:
         values, mistakes = fill("task.text", TextOptions, self.text or {})
@@ -130,7 +132,8 @@ class SupervisedEstimator(Estimator):
         if isinstance(parts, Texts):
             return {"features": 0, **self._learn_text(parts)}
         alike = not isinstance(valid, Sequences) or valid.time == parts.time
-        return {"features": parts.features, "time": parts.time if alike else None}
+        time = parts.time if alike else None
+        return {"features": parts.features, "time": time, "frame": parts.frame}
 
     def _learn_text(self, texts: Texts) -> dict[str, Any]:
         """Learns the vocabulary of the training texts.
@@ -187,7 +190,8 @@ class SupervisedEstimator(Estimator):
                 for given in network.inputs
             }
             return inputs, network(inputs)
-        inputs = {"x": keras.Input((None, self.spec_.features), name="x")}
+        step = (*self.spec_.frame, self.spec_.features)
+        inputs = {"x": keras.Input((None, *step), name="x")}
         if self.spec_.ragged:
             inputs["lengths"] = keras.Input((), name="lengths", dtype="int32")
         scaled = Standardize(name="standardize")(inputs["x"])
@@ -239,9 +243,10 @@ class SupervisedEstimator(Estimator):
         """Rows of similar length, to be predicted together."""
         order = np.argsort(lengths, kind="stable")
         chunks: list[list[int]] = [[]]
+        most = max(1, _PIXELS // math.prod(self.spec_.frame)) if self.spec_.frame else _STEPS
         for row in order.tolist():
             chunk = chunks[-1]
-            full = len(chunk) >= _CHUNK or (len(chunk) + 1) * lengths[row] > _STEPS
+            full = len(chunk) >= _CHUNK or (len(chunk) + 1) * lengths[row] > most
             full |= len(chunk) >= _ALIKE and lengths[row] > 1.1 * lengths[chunk[0]]
             # Without a mask only equal lengths may share a batch.
             other = not self.spec_.ragged and lengths[row] != lengths[chunk[-1]] if chunk else False
@@ -300,7 +305,8 @@ class SupervisedEstimator(Estimator):
         layer = self._models.servable.get_layer("standardize")
         mean, scale = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
         time = min(self.spec_.time or 16, 64)
-        noise = np.random.default_rng(0).normal(size=(7, time, self.spec_.features))
+        step = (*self.spec_.frame, self.spec_.features)
+        noise = np.random.default_rng(0).normal(size=(7, time, *step))
         batch = (mean + scale * noise).astype(np.float32)
         examples = [{"x": batch}, {"x": batch[:1]}, {"x": batch[:, : max(1, time // 2)]}]
         if self.spec_.ragged:

@@ -20,8 +20,10 @@ _HIGHER_IS_BETTER = frozenset(
         "label_accuracy",
         "macro_f1",
         "precision",
+        "psnr",
         "r2",
         "recall",
+        "ssim",
         "unknown_accuracy",
     }
 )
@@ -34,7 +36,7 @@ def higher_is_better(metric: str) -> bool:
         >>> higher_is_better("accuracy"), higher_is_better("mae")
         (True, False)
     """
-    return metric in _HIGHER_IS_BETTER
+    return metric in _HIGHER_IS_BETTER or metric.startswith("csi_")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +53,8 @@ class Evaluation:
         primary: The metric that decides.
         truth: The true answers: `(items,)`, `(items, targets)`, a list of `(time,)` or
             `(time, targets)` arrays, `(windows, horizon, targets)`, or of a tagging a list of lists
-            of tags, or of pairs (tags, label of the sequence).
+            of tags, or of pairs (tags, label of the sequence). Of video the first few windows,
+            `(windows, time, ..., channels)` with pixels from 0 to 1.
         predicted: The model's answers, in the form of `truth`.
         labels: The classes of a classification; the types of a tagging's spans, or its plain tags;
             the names of the targets otherwise.

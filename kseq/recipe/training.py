@@ -28,8 +28,9 @@ class Training:
         warmup: Share of all updates over which the learning rate rises from zero.
         weight_decay: Decoupled weight decay (AdamW); 0 is plain Adam.
         clip_norm: The gradient is scaled down to this norm over all weights; None leaves it.
-        loss: For regression and forecasting: squared, absolute or Huber error. Classification
-            always takes cross-entropy.
+        loss: For regression, forecasting and video: squared, absolute or Huber error; for video
+            also `bce`, the binary cross-entropy of pixels from 0 to 1. Classification and tagging
+            have a loss of their own.
         label_smoothing: Share of the probability that the target spreads over all classes.
         mixup: Parameter of the Beta distribution by which pairs of training sequences are mixed
             (Zhang et al. 2018); 0 mixes none. Classification of equal lengths only.
@@ -53,7 +54,7 @@ class Training:
     warmup: Fraction = 0.0
     weight_decay: NonNegative = 0.0
     clip_norm: Positive | None = 1.0
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: Literal["mse", "mae", "huber", "bce"] = "mse"
     label_smoothing: Fraction = 0.0
     mixup: NonNegative = 0.0
     ema: Fraction = 0.0
@@ -82,6 +83,8 @@ def conflicts(training: Mapping[str, Any], task: str) -> list[str]:
             f"training.loss: {task} always takes {_LABELLING[task]}; leave it out, "
             f"got {training['loss']!r}"
         )
+    if task != "video" and training["loss"] == "bce":
+        mistakes.append("training.loss: 'bce' is for video alone; choose 'mse', 'mae' or 'huber'")
     if task not in _LABELLING and training["monitor"] == "score":
         mistakes.append(
             "training.monitor: 'score' is for classification and tagging alone; choose 'loss' or "

@@ -10,6 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kseq.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -123,3 +125,26 @@ def write(figure: Figure, path: Path) -> None:
     with Image.open(drawn) as picture:
         flat = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         flat.save(path, format="PNG", optimize=True)
+
+
+def write_animation(frames: np.ndarray, path: Path, *, pause: int = 200) -> None:
+    """Writes a GIF that plays for ever.
+
+    Args:
+        frames: Bytes `(time, height, width, 3)`, or one channel.
+        path: Where to.
+        pause: Milliseconds a frame.
+
+    Raises:
+        MissingExtraError: If Pillow, which comes with matplotlib, is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingExtraError("an animation", "plot") from None
+    grey = frames.shape[-1] == 1
+    pictures = [Image.fromarray(frame[..., 0] if grey else frame) for frame in frames]
+    if not grey:
+        pictures = [picture.quantize(64, dither=Image.Dither.NONE) for picture in pictures]
+    first, *rest = pictures
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=pause, loop=0)

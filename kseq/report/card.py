@@ -173,7 +173,7 @@ def _data(recipe: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     for part, word in _PARTS:
         said = [
             counted(facts[what][part], what.removesuffix("s"))
-            for what in ("sequences", "steps", "texts", "tokens", "spans")
+            for what in ("sequences", "steps", "clips", "frames", "texts", "tokens", "spans")
             if facts.get(what, {}).get(part)
         ]
         if said:
@@ -254,6 +254,13 @@ def _purpose(task: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
         what = facts.get("targets") or task.get("target")
         of = f" of {_names(what)}" if what else ""
         return [f"Forecasts {counted(task['horizon'], 'step')}{of}{past}."]
+    if kind == "video" and task.get("horizon"):
+        seen = f" from the last {task['window']}" if task.get("window") else ""
+        size = f" of {' x '.join(map(str, facts['frame'][:-1]))}" if facts.get("frame") else ""
+        return [
+            f"Foretells {counted(task['horizon'], 'frame')}{size}{seen}, and more from its own; the "
+            "further ahead, the more blurred where several things may happen."
+        ]
     if kind == "classification" and facts.get("classes"):
         classes = list(facts["classes"])
         item = "text" if facts.get("texts") else "sequence"

@@ -8,9 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from kseq.data.dataset import Dataset, Part
+from kseq.data.moving_digits import MovingDigits
 from kseq.data.texts import as_texts
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
+from kseq.estimators.video import VideoPredictor
 from kseq.tags import scheme_of, spans
 
 LIBRARIES = ("kseq", "keras", "tensorflow", "numpy", "scikit-learn")
@@ -56,6 +58,10 @@ def facts(estimator: Estimator, data: Dataset) -> dict[str, Any]:
                     len(spans(row, reading=reading, scheme=scheme)) for row in taggings(part.y)
                 )
             )
+    elif isinstance(estimator, VideoPredictor):
+        known["clips"] = each(lambda part: len(part.X))
+        known["frames"] = each(_steps)
+        known["frame"] = list(estimator.form_.shape)
     else:
         known["steps"] = each(_steps)
         if not isinstance(estimator, Forecaster):
@@ -78,6 +84,8 @@ def taggings(y: Any) -> list[list[str]]:
 
 
 def _steps(part: Part) -> int:
-    """Time steps in all sequences or series of a part."""
+    """Time steps in all sequences, series or clips of a part."""
+    if isinstance(part.X, MovingDigits):
+        return len(part.X) * part.X.frames
     items = [part.X] if isinstance(part.X, dict) else part.X
     return sum(len(next(iter(i.values())) if isinstance(i, dict) else i) for i in items)

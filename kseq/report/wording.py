@@ -13,6 +13,8 @@ _NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "boundary_f1": "boundary F1",
     "f1": "F1",
+    "frame_mae": "MAE a frame",
+    "frame_mse": "MSE a frame",
     "macro_f1": "macro F1",
     "unknown_accuracy": "unknown-word accuracy",
     "log_loss": "log loss",
@@ -22,6 +24,8 @@ _NAMES = {
     "r2": "R²",
     "smape": "sMAPE %",
     "mase": "MASE",
+    "psnr": "PSNR dB",
+    "ssim": "SSIM",
     "mse_standardised": "MSE (std.)",
     "mae_standardised": "MAE (std.)",
 }
@@ -34,6 +38,8 @@ def metric_name(metric: str) -> str:
         >>> metric_name("macro_f1"), metric_name("val_accuracy")
         ('macro F1', 'val accuracy')
     """
+    if metric.startswith("csi_"):
+        return f"CSI at {metric.removeprefix('csi_')}"
     return _NAMES.get(metric, metric.replace("_", " "))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
-from kseq.report import canvas, forecasts, pictures, taggings
+from kseq.report import canvas, films, forecasts, pictures, taggings
 from kseq.report.card import model_card
 from kseq.report.wording import kind_of_tags, types_by_support
 
@@ -74,7 +74,8 @@ def write_report(
     remarks = []
     try:
         for name, caption, draw in _plan(evaluation, history, facts, index, windows):
-            canvas.write(draw(), folder / name)
+            write = canvas.write_animation if name.endswith(".gif") else canvas.write
+            write(draw(), folder / name)
             shown[name] = caption
             written.append(folder / name)
     except MissingExtraError as missing:
@@ -122,9 +123,9 @@ def _plan(
     facts: Mapping[str, Any],
     index: Sequence[Any] | None,
     windows: Any,
-) -> list[tuple[str, str, Callable[[], Figure]]]:
+) -> list[tuple[str, str, Callable[[], Any]]]:
     """File name, caption and drawing of each picture that has something to show."""
-    plan: list[tuple[str, str, Callable[[], Figure]]] = []
+    plan: list[tuple[str, str, Callable[[], Any]]] = []
     if any(len(history.get(name, ())) for name in ("loss", "val_loss")):
         best = facts.get("best_epoch") or None
         plan.append(
@@ -147,6 +148,13 @@ def _plan(
             plan.append(("series.png", caption, lambda: pictures.series(evaluation)))
     elif evaluation.task == "tagging":
         plan += _of_tagging(evaluation)
+    elif evaluation.task == "video":
+        caption = "Frames seen, true frames ahead, those foretold, and the error"
+        plan.append(("filmstrip.png", caption, lambda: films.filmstrip(evaluation)))
+        caption = "Above what happened, below what was foretold (bar: grey seen, blue foretold)"
+        plan.append(("clips.gif", caption, lambda: films.animation(evaluation)))
+        caption = "Scores by lead time"
+        plan.append(("lead_time.png", caption, lambda: films.lead_times(evaluation)))
     elif evaluation.task == "forecasting":
         plan.append(
             (
@@ -161,8 +169,8 @@ def _plan(
     return plan
 
 
-def _of_tagging(evaluation: Evaluation) -> list[tuple[str, str, Callable[[], Figure]]]:
-    plan: list[tuple[str, str, Callable[[], Figure]]] = []
+def _of_tagging(evaluation: Evaluation) -> list[tuple[str, str, Callable[[], Any]]]:
+    plan: list[tuple[str, str, Callable[[], Any]]] = []
     kind = kind_of_tags(evaluation)
     if types_by_support(evaluation):
         plan.append(("types.png", f"F1 of each {kind}", lambda: taggings.by_type(evaluation)))

@@ -24,6 +24,7 @@ from kseq.serving.recurrent import without_cudnn
 from kseq.serving.text_endpoints import DEFAULT, TextEndpoints
 
 WITH_LENGTHS = "serve_lengths"
+WITH_BYTES = "serve_uint8"
 LABEL = "label"
 _PROBABILITIES = "probabilities"
 _TIMED = "x"
@@ -38,6 +39,7 @@ def export(
     *,
     labels: Sequence[Any] | np.ndarray | None = None,
     minimum_steps: int = 0,
+    pixels: float | None = None,
     text: TextEndpoints | None = None,
 ) -> None:
     """Writes `saved_model.pb` and `variables/` into a folder, and checks that a server can run it.
@@ -52,6 +54,8 @@ def export(
         labels: Class names in the order of the last axis of the output `probabilities`. With them
             both signatures return `label`, the name of the most probable class.
         minimum_steps: Refuse requests with fewer time steps, with a message that says so.
+        pixels: The largest value of a pixel, for a model from frames to frames: the signature
+            `serve_uint8` takes and gives bytes.
         text: The signatures of a model that takes the ids of text, in place of those above.
 
     Raises:
@@ -78,7 +82,7 @@ def export(
     else:
         names = None if labels is None else label_array(labels)
         _check(servable, names)
-        signatures = _signatures(servable, _answer(servable, names, minimum_steps))
+        signatures = _signatures(servable, _answer(servable, names, minimum_steps), pixels)
     try:
         with without_cudnn(servable):
             endpoints: dict[int, Any] = {}  # two names of one function share its graph
@@ -94,7 +98,9 @@ def export(
     check_graph(directory)
 
 
-def _signatures(servable: keras.Model, answer: Callable[[Tensors], Tensors]) -> dict[str, Any]:
+def _signatures(
+    servable: keras.Model, answer: Callable[[Tensors], Tensors], pixels: float | None
+) -> dict[str, Any]:
     inputs = {
         name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name)
         for name, tensor in servable.input.items()
@@ -103,7 +109,19 @@ def _signatures(servable: keras.Model, answer: Callable[[Tensors], Tensors]) -> 
     signatures = {DEFAULT: (without_lengths, answer)}
     if _LENGTHS in inputs:
         signatures[WITH_LENGTHS] = (inputs, lambda given: answer(given))
+    if pixels is not None:
+        of_bytes = {n: tf.TensorSpec(i.shape, tf.uint8, name=n) for n, i in inputs.items()}
+        signatures[WITH_BYTES] = (of_bytes, lambda given: _as_bytes(answer, given, pixels / 255))
     return signatures
+
+
+def _as_bytes(answer: Callable[[Tensors], Tensors], given: Tensors, unit: float) -> Tensors:
+    """Asks for bytes and gives bytes, where a byte of 1 stands for `unit`."""
+    outputs = answer({name: tf.cast(x, tf.float32) * unit for name, x in given.items()})
+    return {
+        name: tf.cast(tf.round(tf.clip_by_value(y / unit, 0, 255)), tf.uint8)
+        for name, y in outputs.items()
+    }
 
 
 def label_array(labels: Sequence[Any] | np.ndarray) -> np.ndarray:

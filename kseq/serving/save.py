@@ -13,7 +13,7 @@ import numpy as np
 from kseq.errors import ArtefactError
 from kseq.serving.artefact import Artefact, write
 from kseq.serving.elsewhere import export_elsewhere
-from kseq.serving.export import LABEL, WITH_LENGTHS, export, label_array
+from kseq.serving.export import LABEL, WITH_BYTES, WITH_LENGTHS, export, label_array
 from kseq.serving.publish import publish
 from kseq.serving.recurrent import without_cudnn
 from kseq.serving.text_endpoints import DEFAULT, TextEndpoints
@@ -31,6 +31,7 @@ def save(
     examples: Sequence[Mapping[str, np.ndarray]] = (),
     labels: Sequence[Any] | np.ndarray | None = None,
     minimum_steps: int = 0,
+    pixels: float | None = None,
     text: TextEndpoints | None = None,
     cases: Sequence[Case] = (),
 ) -> Path:
@@ -48,6 +49,7 @@ def save(
             `lengths` is given both signatures are tried.
         labels: Class names, see `kseq.serving.export`.
         minimum_steps: The fewest time steps of a request.
+        pixels: The largest value of a pixel, see `kseq.serving.export`.
         text: The signatures of a model that takes text.
         cases: For text, the requests to verify and to warm up with, and their answers.
 
@@ -60,10 +62,19 @@ def save(
     """
     if text is None:
         cases = _cases(servable, examples, None if labels is None else label_array(labels))
+        if pixels is not None:
+            cases += [_of_bytes(servable, example, pixels / 255) for example in examples]
 
     def fill(folder: Path) -> None:
         if keras.config.backend() == "tensorflow":
-            export(servable, folder, labels=labels, minimum_steps=minimum_steps, text=text)
+            export(
+                servable,
+                folder,
+                labels=labels,
+                minimum_steps=minimum_steps,
+                pixels=pixels,
+                text=text,
+            )
         else:
             export_elsewhere(artefact, folder)
         warm = write_warmup(folder, [(case.signature, case.inputs) for case in cases])
@@ -94,6 +105,17 @@ def _cases(
             ragged = {**given, "lengths": lengths}
             cases.append(Case(WITH_LENGTHS, ragged, _expected(servable, ragged, labels)))
     return cases
+
+
+def _of_bytes(servable: keras.Model, example: Mapping[str, np.ndarray], unit: float) -> Case:
+    """An example as a request of bytes, where a byte of 1 stands for `unit`."""
+    given = {name: np.rint(array / unit).astype(np.uint8) for name, array in example.items()}
+    whole = {name: array.astype(np.float32) * np.float32(unit) for name, array in given.items()}
+    expected = {
+        name: np.rint(array / np.float32(unit)).astype(np.uint8)
+        for name, array in _expected(servable, whole, None).items()
+    }
+    return Case(WITH_BYTES, given, expected)
 
 
 def _inputs(servable: keras.Model, example: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

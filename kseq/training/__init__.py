@@ -1,6 +1,7 @@
 """The only place that compiles and fits."""
 
-from kseq.training.fit import Outcome, Trainer, copied
+from kseq.training.fit import Outcome, Trainer
+from kseq.training.loop import copied
 from kseq.training.progress import Progress
 from kseq.training.seeds import seeded
 

@@ -15,7 +15,7 @@ from kseq.errors import RecipeError, TrainingError
 from kseq.recipe.training import Training
 from kseq.training.adam import FusedAdam
 from kseq.training.callbacks import BestWeights, FiniteGuard
-from kseq.training.loop import Loop
+from kseq.training.loop import Loop, copied
 from kseq.training.progress import Progress
 from kseq.training.schedule import CosineSchedule
 
@@ -130,6 +130,9 @@ class Trainer:
                 wait = math.ceil(config.patience / 3)
                 watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
         watch += [progress] if progress else []
+        for shown in (progress, *callbacks):
+            if isinstance(shown, Progress):
+                shown.expect(self._loop.rehearse(train, config.epochs), config.epochs)
         started = time.monotonic()
         try:
             history = self._loop.run(
@@ -181,12 +184,6 @@ class Trainer:
         floor = 0.0 if config.schedule == "cosine" else 1.0
         decay = max(1, updates - warmup)
         self._schedule.set(config.learning_rate, decay=decay, warmup=warmup, floor=floor)
-
-
-def copied(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    """The values of variables as arrays."""
-    # A variable itself would be read by its `__array__`, which NumPy warns about on TensorFlow.
-    return [keras.ops.convert_to_numpy(keras.ops.copy(variable)) for variable in variables]
 
 
 def _scheduled(config: Training) -> bool:

@@ -9,6 +9,7 @@ JAX `Model.fit` runs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -107,6 +108,37 @@ class Loop:
         watch.on_train_end(logs)
         return {name: [float(v) for v in values] for name, values in model.history.history.items()}
 
+    def rehearse(self, train: keras.utils.PyDataset, epochs: int) -> float | None:
+        """How long an epoch will take, in seconds; the model stays as it is.
+
+        Args:
+            train: Batches of training data.
+            epochs: As many as will be run.
+
+        Returns:
+            None on JAX, where `Model.fit` runs.
+        """
+        if keras.config.backend() == "jax":
+            return None
+        model = self.model
+        self._compiled = pays_to_compile(train, epochs)
+        batch = train[0]
+        if keras.config.backend() == "tensorflow" and not self._steps:
+            self._make_variables(*batch)
+        every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        before = copied(every)
+        last = train.num_batches - 1
+        spent = []
+        for index in sorted({0, last // 2, last}):
+            batch = train[index]
+            self._step(model.train_step, batch)  # the first of its kind is traced
+            started = time.perf_counter()
+            _numbers(self._step(model.train_step, batch))
+            spent.append(time.perf_counter() - started)
+        for variable, value in zip(every, before, strict=True):
+            variable.assign(value)
+        return float(np.mean(spent)) * train.num_batches
+
     def _validate(self, valid: keras.utils.PyDataset, watch: Any) -> dict[str, float]:
         watch.on_test_begin()
         self.model.reset_metrics()
@@ -146,8 +178,10 @@ class Loop:
         widest = max(keras.tree.flatten(x), key=np.ndim)
 
         def zeros(tensor: Any) -> Any:
+            rank = len(tensor.shape)
+            like = y if not isinstance(y, Mapping) and np.ndim(y) == rank else widest
             return keras.ops.zeros(
-                [size or widest.shape[axis] for axis, size in enumerate(tensor.shape)]
+                [size or like.shape[axis] for axis, size in enumerate(tensor.shape)]
             )
 
         scores = keras.tree.map_structure(zeros, self.model.output)
@@ -165,6 +199,12 @@ class Loop:
             (inputs,) = inputs.values()
         specs = [_specs(x, inputs), _specs(y, outputs)]
         return (*specs, *([] if weights is None else [_specs(weights, None)]))
+
+
+def copied(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """The values of variables as arrays."""
+    # A variable itself would be read by its `__array__`, which NumPy warns about on TensorFlow.
+    return [keras.ops.convert_to_numpy(keras.ops.copy(variable)) for variable in variables]
 
 
 def pays_to_compile(train: keras.utils.PyDataset, epochs: int) -> bool:

@@ -47,6 +47,19 @@ class Progress(keras.callbacks.Callback):
         self._bar.start()
         self._task = self._bar.add_task("", total=self.params["epochs"], losses="")
 
+    def expect(self, seconds: float | None, epochs: int) -> None:
+        """Says how long the training will take.
+
+        Args:
+            seconds: An epoch's training steps, as measured; None where that is not known.
+            epochs: How many will be run at most.
+        """
+        if seconds is None:
+            return
+        whole = seconds * epochs
+        said = f"{whole:.0f} s" if whole < 120 else f"{whole / 60:.0f} min"
+        self.console.print(f"expected: {said} at most, {epochs} epochs of {seconds:.2g} s")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         total = self.params["epochs"]
         losses = "  ".join(

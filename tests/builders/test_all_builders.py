@@ -32,6 +32,11 @@ SPECS = {
     "characters, tags and classes": Spec(
         features=0, outputs=3, streams={"characters": 7}, per_step=True, classes=2
     ),
+    "clips": Spec(features=2, outputs=3, time=6, frame=[6, 5]),
+    "ragged clips": Spec(features=2, outputs=3, frame=[6, 5]),
+    "lines": Spec(features=2, outputs=3, frame=[9]),
+    "frames ahead": Spec(features=2, outputs=2, time=6, horizon=4, frame=[6, 5]),
+    "volumes ahead": Spec(features=1, outputs=1, time=6, horizon=4, frame=[4, 3, 5]),
 }
 LENGTHS = np.array([6, 4, 1], "int32")
 # A norm over the few steps of these batches magnifies the rounding of float32 tenfold.
@@ -61,7 +66,10 @@ def without_dropout(model: keras.Model) -> None:
 
 @pytest.mark.parametrize("name", builders.names())
 def test_a_builder_refuses_one_kind_of_targets_at_most(name):
-    """Whatever else the data is, it takes targets a step, or targets a sequence, or both."""
+    """Whatever else the data is, it takes targets a step, or targets a sequence, or both.
+
+    And it takes clips alone, all of them with targets a clip or all with frames ahead, or none.
+    """
     refused = {}
     for kind, spec in SPECS.items():
         try:
@@ -69,8 +77,15 @@ def test_a_builder_refuses_one_kind_of_targets_at_most(name):
         except RecipeError as refusal:
             refused[kind] = str(refusal)
     steps = {kind for kind, spec in SPECS.items() if spec.per_step}
-    assert set(refused) in (set(), steps, set(SPECS) - steps)
-    assert all("the targets are one a" in why and "choose" in why for why in refused.values())
+    clips = {kind for kind, spec in SPECS.items() if spec.frame}
+    ahead = {kind for kind in clips if SPECS[kind].horizon}
+    others = set(SPECS) - clips
+    assert set(refused) in (
+        clips, clips | steps, clips | (others - steps), others | ahead, others | (clips - ahead),
+    )  # fmt: skip
+    for kind, why in refused.items():
+        assert "choose" in why
+        assert any(word in why for word in ("frames", "targets are one"))
 
 
 def batch_for(spec: Spec, time: int = 6):
@@ -84,7 +99,10 @@ def batch_for(spec: Spec, time: int = 6):
             ids[np.arange(4) > random.integers(0, 4, (3, time, 1))] = 0
         batch[name] = ids
     if not spec.streams:
-        batch["x"] = random.normal(size=(3, time, spec.features)).astype("float32")
+        step = (*spec.frame, spec.features)
+        batch["x"] = random.normal(size=(3, time, *step)).astype("float32")
+        if spec.frame and spec.horizon:  # as many ahead as seen
+            batch["future"] = random.normal(size=(3, time, *step)).astype("float32")
     if spec.ragged:
         batch["lengths"] = np.minimum(LENGTHS, time)
     if spec.future:
@@ -200,7 +218,7 @@ def test_trains_saves_and_reloads(name, spec, tmp_path):
 
 @pytest.mark.parametrize("name", builders.names())
 @pytest.mark.parametrize(
-    "kind", ["ragged", "text", "ragged per step", "characters, tags and classes"]
+    "kind", ["ragged", "text", "ragged per step", "characters, tags and classes", "ragged clips"]
 )
 def test_padding_does_not_matter_in_training(name, kind):
     """Not for the loss's gradient, and not for the moving statistics either."""
@@ -221,7 +239,7 @@ def test_padding_does_not_matter_in_training(name, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", builders.names())
 @pytest.mark.parametrize(
-    "kind", ["ragged", "text", "ragged per step", "characters, tags and classes"]
+    "kind", ["ragged", "text", "ragged per step", "characters, tags and classes", "ragged clips"]
 )
 def test_padding_is_never_seen(name, kind):
     """Whatever the lengths and however much is behind them: same loss, gradient and output."""
@@ -266,7 +284,7 @@ def test_padding_is_never_seen(name, kind):
 
 @pytest.mark.parametrize("name", builders.names())
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("kind", ["ragged per step", "horizon and future", "text per step"])
+@pytest.mark.parametrize("kind", ["ragged per step", "horizon and future", "text per step", "clips", "frames ahead"])
 def test_scores_are_float32_in_mixed_precision(name, policy, kind):
     keras.config.set_dtype_policy(policy)
     try:

@@ -96,8 +96,8 @@ def test_two_dimensions_are_sequences_of_one_feature(given, lengths):
         (np.zeros((2, 3, 0)), "0 feature\\(s\\)"),
         ([np.zeros((2, 0)), np.zeros((3, 0))], "X\\[0\\]: has 0 features"),
         (np.zeros(3), "one sequence alone is X\\[None\\]"),
-        (np.zeros((1, 2, 3, 4)), "got an array of shape \\(1, 2, 3, 4\\)"),
-        ([np.zeros((1, 2, 3)), np.zeros((2, 2, 3))], "X\\[0\\]: expected \\(time, features\\)"),
+        (np.zeros((1, 2, 3, 4, 5, 6, 7)), "got an array of shape \\(1, 2, 3, 4, 5, 6, 7\\)"),
+        ([np.zeros((1, 2, 3, 4, 5, 6)), np.zeros(1)], "X\\[0\\]: expected \\(time, features\\)"),
         ([{"a": 1}], "X\\[0\\]: .*got dict"),
         (sparse.csr_array(np.eye(3)), "sparse data is not supported; pass X.toarray\\(\\)"),
         ([sparse.csr_array(np.eye(3))], "X\\[0\\]: .*got csr_array"),
@@ -164,3 +164,47 @@ def test_the_given_array_is_not_changed():
     given = CUBE.copy()
     as_sequences(given).padded(np.array([0]))[:] = -1
     np.testing.assert_array_equal(given, CUBE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "form"),
+    [
+        ((4, 3, 6, 5), [6, 5, 1]),
+        ((4, 3, 6, 5, 2), [6, 5, 2]),
+        ((4, 3, 2, 6, 5, 2), [2, 6, 5, 2]),
+    ],
+)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_clips_are_sequences_too(shape, form, ragged):
+    X = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    given = [clip[: 1 + n % 3] for n, clip in enumerate(X)] if ragged else X
+    found = as_sequences(given)
+    assert [*found.frame, found.features] == form
+    assert found.values[0].dtype == np.float32
+    batch = found.inputs(np.array([1, 0]))
+    assert batch["x"].shape == (2, 2 if ragged else 3, *form)
+    np.testing.assert_array_equal(batch["x"][0, :2].reshape(X[1, :2].shape), X[1, :2])
+    assert found.steps().shape == (sum(map(len, given)) * np.prod(form[:-1]), form[-1])
+
+
+@pytest.mark.parametrize(
+    ("X", "frame", "message"),
+    [
+        (np.zeros((2, 3, 4, 4)), [4, 5], "has frames of 4 x 4 pixels, but the model was fitted to"),
+        (np.zeros((2, 3, 1)), [4, 5], "has features and no frames, but .* frames of 4 x 5 pixels"),
+        (np.zeros((2, 3, 4, 4)), [], "has frames of 4 x 4 pixels, but .* features and no frames"),
+    ],
+)
+def test_clips_are_like_those_of_the_fit(X, frame, message):
+    with pytest.raises(DataError, match=message):
+        as_sequences(X, features=1, frame=frame)
+
+
+def test_frames_that_differ_are_named():
+    message = r"X\[1\]: has frames of 4 x 5 pixels, but X\[0\] has frames of 4 x 4 pixels"
+    with pytest.raises(DataError, match=message):
+        as_sequences([np.zeros((2, 4, 4)), np.zeros((3, 4, 5))])
+    bad = np.zeros((1, 2, 4, 4))
+    bad[0, 1, 2, 3] = np.nan
+    with pytest.raises(DataError, match=r"NaN in sequence 0, frame 1, pixel \(2, 3\), channel 0"):
+        as_sequences(bad)

@@ -11,13 +11,21 @@ import keras
 import numpy as np
 import pytest
 
-from kseq import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger
+from kseq import (
+    Forecaster,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+    VideoPredictor,
+)
+from kseq.builders.conv_lstm import conv_lstm
 from kseq.builders.heads import head
 from kseq.builders.inputs import sequence_inputs
+from kseq.builders.recurrence import Widths
 from kseq.estimators.base import Estimator
 from kseq.layers.pooling import SequencePooling
 from kseq.registry import builders
-from kseq.schema import Count
+from kseq.schema import Count, Fraction
 from kseq.spec import Spec
 
 MODEL = {"cell": "gru", "units": 4, "dropout": 0.2}
@@ -62,6 +70,11 @@ def make_case(kind: str) -> Case:
         text = {"casing": True, "affixes": 2}
         estimator = SequenceTagger(**{**common, "model": model, "text": text})
         return Case(estimator, (X, y), (X[:7],))
+    if kind == "video":
+        X = rng.integers(0, 256, (20, 7, 8, 6), np.uint8)
+        model = {**MODEL, "builder": "tiny_frames"}
+        estimator = VideoPredictor(window=3, horizon=2, **{**common, "model": model})
+        return Case(estimator, (X,), (X[:7, :4].astype(np.float32),))
     columns = {name: rng.normal(size=60).cumsum() for name in ("a", "b", "known")}
     columns["b"][[5, 50, 57]] = np.nan
     roles = {"target": "a", "past_covariates": ["b"], "future_covariates": ["known"]}
@@ -69,7 +82,7 @@ def make_case(kind: str) -> Case:
     return Case(estimator, (columns,), (columns, rng.normal(size=(3, 1))))
 
 
-KINDS = ("classifier", "regressor", "forecaster", "text classifier", "tagger")
+KINDS = ("classifier", "regressor", "forecaster", "text classifier", "tagger", "video")
 
 
 @pytest.fixture(params=KINDS)
@@ -91,7 +104,7 @@ def fitted(request) -> tuple[Estimator, Case]:
 
 @pytest.fixture(scope="package", autouse=True)
 def tiny() -> Iterator[None]:
-    """Lends the registry the builder `tiny`, which is fitted in a second."""
+    """Lends the registry the builders `tiny` and `tiny_frames`, which are fitted in a second."""
 
     @builders.register("tiny")
     def tiny(spec: Spec, *, units: Count = 4) -> keras.Model:
@@ -102,8 +115,15 @@ def tiny() -> Iterator[None]:
             context = SequencePooling("mean", name="readout")(hidden, mask=inputs.mask)
         return inputs.model(head(context, inputs.future, spec), name="tiny")
 
+    @builders.register("tiny_frames")
+    def tiny_frames(
+        spec: Spec, *, cell: str = "gru", units: Count | Widths = 4, dropout: Fraction = 0.0
+    ) -> keras.Model:
+        filters = [units] if isinstance(units, int) else units
+        return conv_lstm(spec, filters=filters, teacher_forcing=dropout)
+
     yield
-    del builders._entries["tiny"]
+    del builders._entries["tiny"], builders._entries["tiny_frames"]
 
 
 def prepared(estimator: Estimator, X: Any, y: Any = None) -> Estimator:

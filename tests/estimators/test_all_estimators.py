@@ -77,8 +77,9 @@ def test_a_wrong_value_is_a_mistake_of_the_recipe_at_fit(case, params, message):
 
 
 def test_numpy_values_are_as_good_as_plain_ones(case):
+    named = {k: v for k, v in case.estimator.model.items() if k == "builder"}
     case.estimator.set_params(
-        model={"dropout": np.float64(0.1), "units": np.array([4, 4])},
+        model={**named, "dropout": np.float64(0.1), "units": np.array([4, 4])},
         training__schedule=np.str_("constant"),
         training__learning_rate=np.float32(0.01),
         training__epochs=np.int64(1),

@@ -127,6 +127,10 @@ def requests(kind: str) -> list[tuple[str, dict[str, np.ndarray]]]:
                 x, lengths = rng.normal(size=(batch, time, 2)), rng.integers(1, time + 1, batch)
                 made.append((WITH_LENGTHS, {"x": x, "lengths": lengths.astype("int32")}))
                 made.append(("serving_default", {"x": x}))
+            elif kind == "video":
+                x = rng.integers(0, 256, (batch, time, 8, 6, 1))
+                made.append(("serving_default", {"x": x}))
+                made.append(("serve_uint8", {"bytes": x.astype("uint8")}))
             else:
                 x = rng.normal(size=(batch, time, 3))
                 x[rng.random(x.shape) < 0.1] = np.nan
@@ -134,7 +138,7 @@ def requests(kind: str) -> list[tuple[str, dict[str, np.ndarray]]]:
                 made.append(("serving_default", {"x": x, "future": known}))
     float32 = {"x", "future"}
     return [
-        (name, {k: v.astype("float32") if k in float32 else v for k, v in given.items()})
+        (name, {k.replace("bytes", "x"): v.astype("float32") if k in float32 else v for k, v in given.items()})
         for name, given in made
     ]
 
@@ -168,6 +172,8 @@ def expected(kind: str, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         lengths = given.get("lengths", np.full(len(given["x"]), given["x"].shape[1]))
         cut = [x[:n] for x, n in zip(given["x"], lengths, strict=True)]
         return {"prediction": estimator.predict(cut)}
+    if kind == "video":
+        return {"frames": estimator.predict(given["x"])}
     names = ("a", "b", "known")
     histories = [dict(zip(names, x.T, strict=True)) for x in given["x"]]
     forecasts = estimator.predict(histories, given["future"])
@@ -190,6 +196,9 @@ def test_it_serves_the_same_where_neither_kseq_nor_keras_is(saved, tmp_path):
             for name, values in want.items():
                 if values.dtype.kind == "S":
                     assert served[kind, number][name].tolist() == values.tolist()
+                elif values.dtype == np.uint8:
+                    differ = served[kind, number][name].astype(int) - values
+                    assert np.abs(differ).max() <= 1
                 else:
                     np.testing.assert_allclose(
                         served[kind, number][name], values, rtol=1e-5, atol=1e-5

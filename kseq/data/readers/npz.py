@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from pickle import UnpicklingError
-
 import numpy as np
 
 from kseq.data.dataset import Array, Dataset, Part, Sequences
 from kseq.data.files import Files
+from kseq.data.npz_file import NpzFile
 from kseq.data.split import Split, finish, slices
 from kseq.errors import DataError, RecipeError
 from kseq.registry import readers, suggest
 
 _ROLES = ("train", "valid", "test")
-_BROKEN = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    UnpicklingError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @readers.register("npz")
@@ -60,7 +46,7 @@ def npz(
         RecipeError: If the parameters contradict each other or the file's arrays.
     """
     files = Files()
-    arrays = _Arrays(path, str(files.path(path)))
+    arrays = NpzFile(path, str(files.path(path)), _known)
     if shuffle is not None and split is None:
         raise RecipeError("data.shuffle: shuffles before a split; give data.split too")
     if "series" in arrays:
@@ -91,71 +77,6 @@ def npz(
     )
 
 
-class _Arrays:
-    """The arrays of an archive, each checked when it is asked for."""
-
-    def __init__(self, name: str, path: str) -> None:
-        self.name = name
-        try:
-            # Opened here, because numpy leaves a file open that turns out to be no archive.
-            with open(path, "rb") as file:
-                head = file.read(6)
-                file.seek(0)
-                if head == b"\x93NUMPY":
-                    raise DataError(f"{name}: a single array (.npy); expected an .npz of savez")
-                if not head.startswith(b"PK"):
-                    raise DataError(f"{name}: not an .npz file; expected one from numpy.savez")
-                with np.load(file, allow_pickle=False) as archive:
-                    wanted = [key for key in archive.files if _known(key)]
-                    self._names = list(archive.files)
-                    self._arrays = {key: self._load(archive, key) for key in wanted}
-        except DataError:
-            raise
-        except _BROKEN as error:
-            raise DataError(f"{name}: the .npz file is damaged or cut off: {error}") from error
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._arrays
-
-    @property
-    def names(self) -> str:
-        """What the archive holds, for messages."""
-        return ", ".join(self._names) or "nothing"
-
-    def __getitem__(self, key: str) -> Array:
-        return self._arrays[key]
-
-    def get(self, key: str) -> Array | None:
-        """The array, or None."""
-        return self._arrays.get(key)
-
-    def _load(self, archive: np.lib.npyio.NpzFile, key: str) -> Array:
-        try:
-            array = archive[key]
-        except _BROKEN as error:
-            if "Object arrays" in str(error):
-                raise DataError(
-                    f"{self.name}: '{key}' holds Python objects, which are not read; "
-                    "expected numbers or text"
-                ) from error
-            raise DataError(
-                f"{self.name}: '{key}' is damaged or cut off ({error or type(error).__name__})"
-            ) from error
-        if not isinstance(array, np.ndarray):
-            raise DataError(f"{self.name}: '{key}' is not an array")
-        return array
-
-    def numbers(self, key: str) -> Array:
-        """The array as float64, NaN allowed."""
-        array = self._arrays[key]
-        if array.dtype.kind not in "biuf":
-            raise DataError(f"{self.name}: '{key}' expected numbers, got {array.dtype}")
-        values = array.astype(np.float64)
-        if np.isinf(values).any():
-            raise DataError(f"{self.name}: '{key}' holds infinite values")
-        return values
-
-
 def _known(key: str) -> bool:
     names = {"series", "index", "columns", "X", "y", "lengths"}
     return key in names or any(
@@ -170,7 +91,7 @@ def _features(X: Sequences, taken: list[int]) -> Sequences:
 
 
 def _sequences(
-    arrays: _Arrays, suffix: str, per_step: bool
+    arrays: NpzFile, suffix: str, per_step: bool
 ) -> tuple[Sequences, Array | list[Array] | None]:
     """The sequences and targets of one part."""
     key = f"X{suffix}"
@@ -199,7 +120,7 @@ def _sequences(
     return np.split(X, ends), y
 
 
-def _targets(arrays: _Arrays, key: str) -> Array | None:
+def _targets(arrays: NpzFile, key: str) -> Array | None:
     array = arrays.get(key)
     if array is None or array.dtype.kind == "U":
         return array
@@ -211,7 +132,7 @@ def _targets(arrays: _Arrays, key: str) -> Array | None:
     return values
 
 
-def _check_targets(arrays: _Arrays, key: str, y: Array, expected: tuple[int, ...]) -> None:
+def _check_targets(arrays: NpzFile, key: str, y: Array, expected: tuple[int, ...]) -> None:
     if y.shape[: len(expected)] != expected or y.ndim > len(expected) + 1:
         wanted = ", ".join(str(size) for size in expected)
         raise DataError(
@@ -219,7 +140,7 @@ def _check_targets(arrays: _Arrays, key: str, y: Array, expected: tuple[int, ...
         )
 
 
-def _check_lengths(arrays: _Arrays, key: str, lengths: Array, steps: int) -> None:
+def _check_lengths(arrays: NpzFile, key: str, lengths: Array, steps: int) -> None:
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
         raise DataError(f"{arrays.name}: '{key}' expected whole numbers above zero (batch,)")
     if lengths.sum() != steps:
@@ -227,7 +148,7 @@ def _check_lengths(arrays: _Arrays, key: str, lengths: Array, steps: int) -> Non
 
 
 def _choose(
-    arrays: _Arrays, columns: list[str] | None, features: int
+    arrays: NpzFile, columns: list[str] | None, features: int
 ) -> tuple[list[int], tuple[str, ...]]:
     """The places and names of the wanted features."""
     names = [f"x{i}" for i in range(features)]
@@ -251,7 +172,7 @@ def _choose(
 
 
 def _series(
-    arrays: _Arrays, columns: list[str] | None, split: Split | None, files: dict[str, str]
+    arrays: NpzFile, columns: list[str] | None, split: Split | None, files: dict[str, str]
 ) -> Dataset:
     values = arrays.numbers("series")
     if values.ndim not in (1, 2) or 0 in values.shape:

@@ -1,0 +1,65 @@
+"""`kseq predict` for video: clips in, the frames that follow out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from kseq.cli.options import console, writing
+from kseq.data.clip_files import read_clips
+from kseq.data.home import locate
+from kseq.errors import DataError
+from kseq.estimators.video import VideoPredictor
+from kseq.metrics.evaluation import counted
+from kseq.report.canvas import write_animation
+
+
+def foretell(
+    estimator: VideoPredictor, file: str, horizon: int | None, output: str | None
+) -> None:
+    """Writes the frames that follow the clips in a file or folder.
+
+    Args:
+        estimator: The fitted model.
+        file: What to read.
+        horizon: How many frames to foretell; None for as many as the model was trained to.
+        output: Where to: an archive `.npz`, or for one clip an animation `.gif`.
+
+    Raises:
+        click.UsageError: If it is no place for frames.
+        DataError: If the clips do not hold.
+    """
+    ending = Path(output).suffix.lower() if output else None
+    if output is None or ending not in (".npz", ".gif"):
+        raise click.UsageError("--output: frames are written to a file ending in .npz or .gif")
+    path = locate(file, folders=True)
+    clips, names = read_clips(path, channels=estimator.form_.channels)
+    if ending == ".gif" and len(clips) > 1:
+        raise click.UsageError(
+            f"--output {output}: an animation shows one clip, but {file} holds {len(clips)}; "
+            "choose a file ending in .npz"
+        )
+    frames = estimator.predict(dict(zip(names, clips, strict=True)), horizon=horizon)
+    with writing("--output", output) as place:
+        if ending == ".gif":
+            write_animation(_bytes(frames[0], estimator.form_.maximum), place)
+        else:
+            np.savez_compressed(place, frames=frames, names=np.array(names), allow_pickle=False)
+    out = console(stderr=True)
+    each = f"{counted(frames.shape[1], 'frame')} each"
+    out.print(f"{counted(len(clips), 'clip')}, {each}: {output}")
+
+
+def _bytes(frames: np.ndarray, maximum: float) -> np.ndarray:
+    """Frames as an animation shows them, `(time, height, width, 1 or 3)`."""
+    if frames.dtype != np.uint8:
+        frames = np.rint(frames * (255 / maximum)).astype(np.uint8)
+    planes = frames[..., None] if frames.ndim == 3 else frames
+    if planes.ndim != 4 or planes.shape[-1] not in (1, 3):
+        raise DataError(
+            f"an animation shows planes of 1 or 3 channels, but frames are {frames.shape[1:]}; "
+            "write .npz"
+        )
+    return planes

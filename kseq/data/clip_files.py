@@ -1,0 +1,163 @@
+"""Clips from folders of images, animated images and NumPy archives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kseq.data.npz_file import NpzFile
+from kseq.errors import DataError, MissingExtraError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
+ANIMATED = (".gif",)
+ARCHIVES = (".npz",)
+
+
+def read_clips(
+    path: str | Path, *, channels: int | None = None
+) -> tuple[list[np.ndarray], list[str]]:
+    """The clips that lie in a file or folder.
+
+    A folder holds a folder of images for each clip, in the order of the numbers in their names, or
+    animated images (`.gif`), or archives (`.npz`); a folder of images alone is one clip. An archive
+    holds `frames`, one clip, or `clips`, several.
+
+    Args:
+        path: The file or folder.
+        channels: How many a pixel should have, where that is known. A picture whose colours are
+            all grey has one channel otherwise.
+
+    Returns:
+        The clips `(time, height, width, channels)` or as an archive has them, and their names.
+
+    Raises:
+        DataError: If there is none, or one cannot be read; the message names the file.
+        MissingExtraError: If images are to be read without Pillow.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; expected clips")
+    items: list[np.ndarray] = []
+    names: list[str] = []
+    palettes: list[int] = []  # those whose colours may all be grey
+    for source in _sources(path):
+        name = str(source.relative_to(path)) if path.is_dir() and source != path else str(path)
+        if source.suffix.lower() in ARCHIVES:
+            found = _archive(source, name)
+        else:
+            clip, palette = _sequence(source) if source.is_dir() else _animation(source)
+            found = [(clip, name)]
+            if palette:
+                palettes.append(len(items))
+        items += [clip for clip, _ in found]
+        names += [called for _, called in found]
+    if channels != 3 and palettes and all(_grey(items[place]) for place in palettes):
+        for place in palettes:
+            items[place] = items[place][..., :1]
+    if {array.ndim for array in items} == {3, 4}:  # archives may leave the channel out
+        items = [array[..., None] if array.ndim == 3 else array for array in items]
+    return items, names
+
+
+def _sources(path: Path) -> list[Path]:
+    """The files and folders that each hold a clip or several."""
+    known = (*ANIMATED, *ARCHIVES)
+    if path.is_file():
+        if path.suffix.lower() not in known:
+            raise DataError(f"{path}: expected a folder, or a file of {', '.join(known)}")
+        return [path]
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    entries.sort(key=_order)
+    clips = [e for e in entries if e.is_dir() or e.suffix.lower() in known]
+    images = [e for e in entries if e.is_file() and e.suffix.lower() in IMAGES]
+    if clips and images:
+        raise DataError(
+            f"{path}: holds the image {images[0].name} beside clips such as {clips[0].name}; "
+            "put the images of each clip into a folder of its own"
+        )
+    if images:
+        return [path]
+    if not clips:
+        raise DataError(
+            f"{path}: holds no clips; expected folders of images, or files of {', '.join(known)}"
+        )
+    return clips
+
+
+def _order(path: Path) -> list[Any]:
+    """Sorts `frame10` behind `frame9`."""
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, part)
+        for part in re.split(r"(\d+)", path.name)
+        if part
+    ]
+
+
+def _sequence(folder: Path) -> tuple[np.ndarray, bool]:
+    """The frames of a folder of images, and whether they come from a palette."""
+    files = sorted(
+        (e for e in folder.iterdir() if e.suffix.lower() in IMAGES and not e.name.startswith(".")),
+        key=_order,
+    )
+    if not files:
+        raise DataError(f"{folder}: holds no images; expected {', '.join(IMAGES)}")
+    frames, palette = [], False
+    for file in files:
+        (frame,), from_palette = _pictures(file)
+        palette |= from_palette
+        if frames and frame.shape != frames[0].shape:
+            raise DataError(
+                f"{file}: is {_described(frame)}, but {files[0].name} is {_described(frames[0])}"
+            )
+        frames.append(frame)
+    return np.stack(frames), palette
+
+
+def _animation(file: Path) -> tuple[np.ndarray, bool]:
+    frames, palette = _pictures(file, every=True)
+    return np.stack(frames), palette
+
+
+def _pictures(file: Path, *, every: bool = False) -> tuple[list[np.ndarray], bool]:
+    """The pictures in a file, `(height, width, channels)`, and whether they have a palette."""
+    try:
+        from PIL import Image, ImageSequence
+    except ImportError:
+        raise MissingExtraError("reading images", "plot") from None
+    try:
+        with Image.open(file) as picture:
+            palette = picture.mode in ("P", "PA")
+            pages = ImageSequence.Iterator(picture) if every else [picture]
+            frames = [_pixels(page, palette) for page in pages]
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as broken:
+        raise DataError(f"{file}: cannot be read as an image: {broken}") from None
+    return frames, palette
+
+
+def _pixels(picture: Any, palette: bool) -> np.ndarray:
+    if picture.mode in ("1", "L", "LA", "I;16", "I", "F") and not palette:
+        if picture.mode in ("I;16", "I", "F"):
+            raise ValueError(f"its pixels are {picture.mode}, expected bytes")
+        return np.asarray(picture.convert("L"))[..., None]
+    return np.asarray(picture.convert("RGB"))
+
+
+def _grey(clip: np.ndarray) -> bool:
+    return bool((clip == clip[..., :1]).all())
+
+
+def _described(frame: np.ndarray) -> str:
+    height, width, channels = frame.shape
+    return f"{height} x {width} pixels of {channels} channel{'' if channels == 1 else 's'}"
+
+
+def _archive(file: Path, name: str) -> list[tuple[np.ndarray, str]]:
+    arrays = NpzFile(name, str(file), lambda key: key in ("frames", "clips"))
+    if "frames" in arrays:
+        return [(arrays["frames"], name)]
+    if "clips" in arrays:
+        return [(clip, f"{name}[{row}]") for row, clip in enumerate(arrays["clips"])]
+    raise DataError(f"{name}: expected 'frames', one clip, or 'clips'; it holds {arrays.names}")

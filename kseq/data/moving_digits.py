@@ -1,0 +1,188 @@
+"""Digits that move through a frame and bounce off its sides, drawn when they are needed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from kseq.data.files import Files
+from kseq.errors import DataError
+
+_MNIST = "mnist_t10k/t10k-images-idx3-ubyte.gz"
+
+
+class MovingDigits:
+    """Clips of digits that move in straight lines and bounce off the sides of the frame.
+
+    The standard test of video prediction. A clip is made when it is asked for, by `draw` or by its
+    number, and follows from the seed, the epoch and its number alone. No digit ever leaves the
+    frame; between bounces its speed stays the same. Where digits overlap the brighter pixel shows.
+
+    Args:
+        digits: The images to move, `(images, side, side)`, bytes.
+        clips: How many clips there are, in an epoch.
+        frames: Of a clip.
+        size: The side of a frame, in pixels.
+        count: Digits in a clip.
+        speed: The slowest and the fastest digit, in pixels a frame.
+        seed: Of everything random.
+
+    Raises:
+        DataError: If the images are none, or larger than the frame.
+
+    Example:
+        >>> clips = MovingDigits(np.full((1, 8, 8), 255, np.uint8), clips=3, size=32, seed=1)
+        >>> clips.draw(np.arange(3)).shape  # (clips, time, height, width)
+        (3, 20, 32, 32)
+
+    Reference:
+        Srivastava et al. (2015), Unsupervised learning of video representations using LSTMs.
+    """
+
+    def __init__(
+        self,
+        digits: Any,
+        *,
+        clips: int,
+        frames: int = 20,
+        size: int = 64,
+        count: int = 2,
+        speed: tuple[float, float] = (2.0, 4.0),
+        seed: int = 0,
+    ) -> None:
+        self.digits = np.asarray(digits)
+        if self.digits.ndim != 3 or self.digits.dtype != np.uint8 or not len(self.digits):
+            raise DataError(
+                "digits: expected bytes (images, side, side), got "
+                f"{self.digits.dtype} of shape {self.digits.shape}"
+            )
+        if max(self.digits.shape[1:]) > size:
+            raise DataError(
+                f"digits: of {self.digits.shape[1]} x {self.digits.shape[2]} pixels don't fit "
+                f"into a frame of {size} x {size}"
+            )
+        slow, fast = speed
+        if not 0 <= slow <= fast:
+            raise DataError(f"speed: expected the slowest and the fastest, got {list(speed)}")
+        self.clips = clips
+        self.frames = frames
+        self.size = size
+        self.count = count
+        self.speed = (slow, fast)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.clips
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        if not 0 <= row < self.clips:
+            raise IndexError(row)
+        clip: np.ndarray = self.draw(np.array([row]))[0]
+        return clip
+
+    def draw(self, rows: np.ndarray, *, epoch: int = 0) -> np.ndarray:
+        """The clips of some numbers.
+
+        Args:
+            rows: Their numbers.
+            epoch: The pass over the data: each has other clips.
+
+        Returns:
+            Bytes `(clips, time, size, size)`.
+        """
+        which, places = self.paths(rows, epoch=epoch)
+        side = self.digits.shape[1:]
+        canvas = np.zeros((len(rows), self.frames, self.size, self.size), np.uint8)
+        spots = sliding_window_view(canvas, side, axis=(2, 3), writeable=True)
+        clip, frame = np.arange(len(rows))[:, None], np.arange(self.frames)[None]
+        for digit in range(self.count):
+            spot = (clip, frame, places[:, digit, :, 0], places[:, digit, :, 1])
+            shown = self.digits[which[:, digit], None]
+            spots[spot] = np.maximum(spots[spot], shown)
+        return canvas
+
+    def paths(self, rows: np.ndarray, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Which digits some clips show, and where.
+
+        Args:
+            rows: The numbers of the clips.
+            epoch: The pass over the data.
+
+        Returns:
+            The digits' numbers, `(clips, digits)`; and the pixel of the upper left corner of each
+            in each frame, `(clips, digits, time, 2)`, row and column.
+        """
+        draws = np.stack([self._draws(int(row), epoch) for row in rows])
+        # shape of each: (clips, digits)
+        which = (draws[..., 0] * len(self.digits)).astype(int)
+        angle = 2 * np.pi * draws[..., 1]
+        speed = self.speed[0] + draws[..., 2] * (self.speed[1] - self.speed[0])
+        velocity = speed[..., None] * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+        room = self.size - np.array(self.digits.shape[1:])
+        # Without sides a digit would go straight on; folded at each side the line bounces.
+        time = np.arange(self.frames)[:, None]
+        straight = draws[..., None, 3:] * room + velocity[:, :, None] * time
+        period = 2 * np.maximum(room, 1)
+        folded = np.minimum(room, period / 2 - np.abs(np.mod(straight, period) - period / 2))
+        return which, np.rint(folded).astype(int)
+
+    def _draws(self, row: int, epoch: int) -> np.ndarray:
+        """Numbers from 0 to 1 of one clip: digit, direction, speed and place of each."""
+        return np.random.default_rng([self.seed, epoch, row]).random((self.count, 5))
+
+
+def digit_images(
+    source: Literal["sklearn", "mnist"], *, side: int | None = None
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Images of digits to be moved.
+
+    Args:
+        source: `sklearn`, the 1,797 digits that come with scikit-learn, 8 x 8; or `mnist`, the
+            10,000 test images of MNIST from the data home, 28 x 28.
+        side: The side that they are enlarged to; by default 24 and 28.
+
+    Returns:
+        Bytes `(images, side, side)`, and the digests of the files read.
+
+    Raises:
+        DataError: If the file is missing or is not what it should be.
+
+    Example:
+        >>> digit_images("sklearn")[0].shape
+        (1797, 24, 24)
+    """
+    files = Files()
+    if source == "sklearn":
+        # Not at the top: it takes half a second, which `kseq data list` would wait for.
+        from sklearn.datasets import load_digits
+
+        images = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
+        digests = {"sklearn/digits": hashlib.sha256(images.tobytes()).hexdigest()}
+    else:
+        images, digests = _idx(files.content(_MNIST)), files.digests
+    return _resized(images, side or {8: 24, 28: 28}[images.shape[1]]), digests
+
+
+def _idx(content: bytes) -> np.ndarray:
+    """The images of an IDX file."""
+    magic, *shape = np.frombuffer(content[:16], ">i4").tolist()
+    if magic != 2051 or len(content) != 16 + int(np.prod(shape)):
+        raise DataError(f"{_MNIST}: not a file of images in IDX form; fetch or copy it again")
+    return np.frombuffer(content, np.uint8, offset=16).reshape(shape)
+
+
+def _resized(images: np.ndarray, side: int) -> np.ndarray:
+    """Enlarged or made smaller, linearly between the middles of the pixels."""
+    old = images.shape[1]
+    if side == old:
+        return images
+    middles = np.clip((np.arange(side) + 0.5) * old / side - 0.5, 0, old - 1)
+    below = np.minimum(np.floor(middles).astype(int), old - 2)
+    share = middles - below
+    mix = np.zeros((side, old))
+    mix[np.arange(side), below] = 1 - share
+    mix[np.arange(side), below + 1] += share
+    return np.rint(mix @ images @ mix.T).astype(np.uint8)
