@@ -1,9 +1,10 @@
-"""Puts the output and the picture of the code as it is now into the README.
+"""Puts the outputs and the pictures of the code as it is now into the README.
 
-    python docs/refresh.py
+    python docs/refresh.py                      # a minute
+    python docs/refresh.py moving_digits        # eight minutes more
 
-Trains `recipes/sunspots.yaml`, copies its picture, and fills the blocks between
-`<!-- output: ... -->` and `<!-- output end -->`.
+Trains recipes, copies their pictures, and fills the blocks between `<!-- output: ... -->` and
+`<!-- output end -->`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PICTURES = ROOT / "docs" / "pictures"
+FILM = "filmstrip.png"
 MISTAKEN = """\
 name: demo
 task: {kind: forecasting, horizon: 0}
@@ -43,13 +45,13 @@ def mistakes() -> str:
     return f"$ kseq show demo.yaml\n{said}"
 
 
-def training() -> str:
-    """The score of the README's first command, and its picture."""
+def training(recipe: str, picture: str) -> str:
+    """The score of a recipe, and one of the pictures of its report."""
     with tempfile.TemporaryDirectory() as folder:
-        said = kseq("train", "recipes/sunspots.yaml", "--quiet", "--output", folder)
-        report = Path(folder, "sunspots", "1", "assets.extra", "kseq", "report")
+        said = kseq("train", f"recipes/{recipe}.yaml", "--quiet", "--output", folder)
+        report = Path(folder, recipe, "1", "assets.extra", "kseq", "report")
         PICTURES.mkdir(exist_ok=True)
-        shutil.copy(report / "forecast.png", PICTURES / "sunspots.png")
+        shutil.copy(report / picture, PICTURES / f"{recipe}.png")
         return said.replace(folder, "saved_models")
 
 
@@ -63,7 +65,11 @@ def main() -> None:
     """The command line."""
     text = README.read_text()
     text = filled(text, "mistakes", mistakes())
-    text = filled(text, "kseq train recipes/sunspots.yaml", training())
+    for recipe, picture in {
+        "sunspots": "forecast.png",
+        **dict.fromkeys(sys.argv[1:], FILM),
+    }.items():
+        text = filled(text, f"kseq train recipes/{recipe}.yaml", training(recipe, picture))
     README.write_text(text)
 
 

@@ -67,11 +67,12 @@ def test_every_recorded_score_is_of_the_recipe_as_it_is():
 def test_its_python_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, object] = {}
-    for block in blocks[:3]:
+    for block in blocks[:4]:
         exec(block, names)
     assert names["forecaster"].predict().shape == (12,)
+    assert names["video"].predict(names["clips"][0][None]).shape == (1, 3, 32, 32)
     assert os.path.isdir(tmp_path / "saved_models" / "slopes" / "1")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kseq.data.dataset import Dataset, Part
+from kseq.data.moving_digits import MovingDigits
 from kseq.errors import DataError, RecipeError
 from kseq.estimators.load import from_recipe
 from kseq.report.facts import facts
@@ -28,6 +29,9 @@ GIVEN: dict[str, tuple[Any, Any]] = {
     "tokens": ([[], *TOKENS], np.array([1.0, 2.0, 3.0])),
     "bare": (TOKENS, None),
     "tags": (TOKENS, TAGS),
+    "clips": ([np.zeros((5, 8, 8)), np.zeros((3, 8, 8))], None),
+    "clips with classes": (np.zeros((2, 5, 8, 8)), np.array(["a", "b"])),
+    "moving digits": (MovingDigits(np.ones((1, 4, 4), np.uint8), clips=2, size=8), None),
     "pairs": (TOKENS, [(tags, "a") for tags in TAGS]),
 }
 TASKS = {
@@ -54,6 +58,9 @@ def check(task, given, **more):
         ("per step", "steps"),
         ("tagging", "tags"),
         ("tagging", "pairs"),
+        ("video", "clips"),
+        ("video", "moving digits"),
+        ("classification", "clips with classes"),
     ],
 )
 def test_what_goes_together(task, given):
@@ -71,6 +78,10 @@ def test_what_goes_together(task, given):
         ("regression", "many series", "time series", "task.kind forecasting"),
         ("regression", "pairs", "texts with a tag for each token", "task.kind tagging"),
         ("tagging", "series", "time series", "have tags read"),
+        ("tagging", "clips", "clips", "task.kind video"),
+        ("forecasting", "moving digits", "clips", "task.kind video"),
+        ("video", "series", "time series", "task.kind forecasting"),
+        ("video", "texts", "texts", "data.reader clips"),
         ("tagging", "uneven numbers", "sequences", "have tags read"),
         ("tagging", "texts", "texts", "have tags read"),
         ("tagging", "tokens", "texts", "classification or regression"),
@@ -86,6 +97,8 @@ def test_what_does_not(task, given, gives, advice):
 def test_targets_that_are_missing_or_of_the_wrong_kind():
     with pytest.raises(DataError, match=r"texts without targets, but .* data.label \(jsonl\)"):
         check("classification", "bare")
+    with pytest.raises(DataError, match="clips without targets, but"):
+        check("classification", "clips")
     with pytest.raises(DataError, match="the targets are text, such as 'a', but"):
         check("regression", "texts")
     with pytest.raises(DataError, match=r"a target for each sequence, but task\.per_step asks"):
@@ -108,6 +121,7 @@ def test_options_of_text_for_numbers():
     [
         ("classification", "texts", {}, "gives texts, but the model was fitted to numbers"),
         ("classification", "numbers", {"words": 9}, "gives numbers, but the model was fitted to"),
+        ("classification", "clips with classes", {"words": 9}, "gives numbers, but the model was"),
         ("tagging", "tags", {"words": 9}, "fitted to tags and a label"),
     ],
 )

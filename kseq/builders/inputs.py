@@ -70,9 +70,11 @@ def sequence_inputs(spec: Spec, embedding: Mapping[str, Any] | None = None) -> I
         (None, None)
     """
     if spec.frame:
+        size = " x ".join(map(str, spec.frame))
+        better = "conv_lstm_classifier" if spec.horizon is None else "conv_lstm"
         raise ValueError(
-            "takes features a time step, but the sequences are clips of frames; choose "
-            + ("conv_lstm_classifier" if spec.horizon is None else "conv_lstm")
+            f"takes features a time step, but the sequences are clips, with frames of {size} "
+            f"pixels; choose {better}"
         )
     streams = stream_inputs(spec)
     if streams:

@@ -16,9 +16,7 @@ from kseq.metrics.evaluation import counted
 from kseq.report.canvas import write_animation
 
 
-def foretell(
-    estimator: VideoPredictor, file: str, horizon: int | None, output: str | None
-) -> None:
+def foretell(estimator: VideoPredictor, file: str, horizon: int | None, output: str | None) -> None:
     """Writes the frames that follow the clips in a file or folder.
 
     Args:

@@ -146,6 +146,8 @@ def _check(
         raise click.UsageError(f"--nbest is for taggers; this model is for {estimator.task}")
     if future is not None and not isinstance(estimator, Forecaster):
         raise click.UsageError(f"--future is for forecasters; this model is for {estimator.task}")
+    if file is not None and Path(file).is_dir() and not isinstance(estimator, VideoPredictor):
+        raise click.UsageError(f"{file} is a directory; expected a file")
     if horizon is not None and not isinstance(estimator, VideoPredictor):
         raise click.UsageError(f"--horizon is for video; this model is for {estimator.task}")
     if file is None and not texts and not isinstance(estimator, Forecaster):

@@ -78,9 +78,7 @@ class ClipBatches(keras.utils.PyDataset):
         return order
 
 
-def clip_origins(
-    lengths: np.ndarray, window: int, horizon: int, *, stride: int = 1
-) -> np.ndarray:
+def clip_origins(lengths: np.ndarray, window: int, horizon: int, *, stride: int = 1) -> np.ndarray:
     """The clip and the first frame to foretell of every window, `(windows, 2)`.
 
     Example:

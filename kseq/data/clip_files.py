@@ -44,7 +44,7 @@ def read_clips(
     names: list[str] = []
     palettes: list[int] = []  # those whose colours may all be grey
     for source in _sources(path):
-        name = str(source.relative_to(path)) if path.is_dir() and source != path else str(path)
+        name = source.name
         if source.suffix.lower() in ARCHIVES:
             found = _archive(source, name)
         else:

@@ -85,7 +85,12 @@ class Clips:
 
 
 def as_clips(
-    X: Any, *, dimensions: int = 2, fitted: FrameForm | None = None, frames: int = 1, name: str = "X"
+    X: Any,
+    *,
+    dimensions: int = 2,
+    fitted: FrameForm | None = None,
+    frames: int = 1,
+    name: str = "X",
 ) -> Clips:
     """Checks clips and gives them their one form.
 

@@ -43,9 +43,7 @@ def search_in(folder: str | Path | None) -> Iterator[None]:
         _folder.reset(token)
 
 
-def locate(
-    name: str | Path, folder: str | Path | None = None, *, folders: bool = False
-) -> Path:
+def locate(name: str | Path, folder: str | Path | None = None, *, folders: bool = False) -> Path:
     """The file of that name.
 
     An absolute name is taken as it is. Any other is looked for in `folder` (by default the one of

@@ -152,8 +152,8 @@ def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
         if array.size == 0:
             raise DataError(f"{name}: is empty; at least one sequence is needed")
         raise DataError(
-            f"{name}: expected (n, time, features), (n, time), or of clips (n, time, height, "
-            "width) or (n, time, height, width, channels), got an array of shape "
+            f"{name}: expected (n, time, features) or (n, time), or clips (n, time, height, width) "
+            "or (n, time, height, width, channels), got an array of shape "
             f"{array.shape}. Reshape your data: one sequence alone is {name}[None]"
         )
     if len(array) == 0:

@@ -238,7 +238,9 @@ class Estimator(Parameters, ABC):
     def _export(self, folder: str | Path) -> None:
         """Writes the SavedModel alone, unchecked, into an empty folder."""
         given = self._endpoints()
-        wanted = {k: v for k, v in given.items() if k in ("labels", "minimum_steps", "pixels", "text")}
+        wanted = {
+            k: v for k, v in given.items() if k in ("labels", "minimum_steps", "pixels", "text")
+        }
         export(self._models.servable, Path(folder), **wanted)
 
     def _endpoints(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kseq.losses import FrameError
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.video import evaluate_video
 from kseq.registry import tasks
-from kseq.schema import Count
+from kseq.schema import Count, Positive
 from kseq.spec import Spec
 
 _TOGETHER = 2**21  # pixels that are predicted together, or thereabouts
@@ -83,7 +83,7 @@ class VideoPredictor(Estimator):
         horizon: Count = 10,
         dimensions: Literal[1, 2, 3] = 2,
         stride: Count = 1,
-        thresholds: list[float] | None = None,
+        thresholds: list[Positive] | None = None,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         warm_start: bool = False,
@@ -231,9 +231,15 @@ class VideoPredictor(Estimator):
         )
 
     def score(self, X: Any, y: None = None) -> float:
-        """The skill: 1 - MSE / MSE of repeating the last frame. 1 is perfect, 0 as good as that."""
+        """The skill: 1 - MSE / MSE of repeating the last frame. 1 is perfect, 0 as good as that.
+
+        Of clips where nothing moves it is 1 for perfect frames and 0 otherwise.
+        """
         scored = self.evaluate(X)
-        return 1.0 - scored.metrics["mse"] / scored.baselines["persistence"]["mse"]
+        mine, theirs = scored.metrics["mse"], scored.baselines["persistence"]["mse"]
+        if theirs == 0:
+            return float(mine == 0)
+        return 1.0 - mine / theirs
 
     def _checked(self, X: Any, frames: int, name: str) -> Clips:
         dimensions = self.recipe_.task["dimensions"]
@@ -267,7 +273,8 @@ class VideoPredictor(Estimator):
             return {"frames": unscale(within(network({"x": seen, "future": ahead})))}
 
         both = {"x": x, "future": future}
-        trainable = keras.Model(both, network({"x": scale(x), "future": scale(future)}))
+        scores = network({"x": scale(x), "future": scale(future)})
+        trainable = keras.Model(both, scores, name="trainable")
         rolling = keras.Model(both, foretold(scale(x), scale(future)), name="rolling")
         # The last frames alone: the model was trained to see so many.
         seen = scale(x[:, -task["window"] :])

@@ -281,7 +281,12 @@ class ConvLSTM(keras.layers.RNN):
     ) -> None:
         super().__init__(
             ConvLSTMCell(
-                filters, kernel_size, name="conv_lstm_cell", dtype=dtype, trainable=trainable, **cell
+                filters,
+                kernel_size,
+                name="conv_lstm_cell",
+                dtype=dtype,
+                trainable=trainable,
+                **cell,
             ),
             return_sequences=return_sequences,
             return_state=return_state,

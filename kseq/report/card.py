@@ -258,8 +258,8 @@ def _purpose(task: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
         seen = f" from the last {task['window']}" if task.get("window") else ""
         size = f" of {' x '.join(map(str, facts['frame'][:-1]))}" if facts.get("frame") else ""
         return [
-            f"Foretells {counted(task['horizon'], 'frame')}{size}{seen}, and more from its own; the "
-            "further ahead, the more blurred where several things may happen."
+            f"Foretells {counted(task['horizon'], 'frame')}{size}{seen}, and more from its own. "
+            "The further ahead, the more blurred, where several things may happen."
         ]
     if kind == "classification" and facts.get("classes"):
         classes = list(facts["classes"])

@@ -60,7 +60,7 @@ def filmstrip(evaluation: Evaluation, *, window: int = 0) -> Figure:
                 map_of = "Reds" if name == "error" else "gray"
                 plain = frame.mean(axis=-1) if name == "error" else frame
                 picture = plain[..., 0] if plain.ndim == 3 and plain.shape[-1] == 1 else plain
-                axes.imshow(picture, cmap=map_of, vmin=0.0, vmax=1.0, aspect="auto")
+                axes.imshow(picture, cmap=map_of, vmin=0.0, vmax=1.0, aspect="equal")
                 number = numbers[place - skip]
                 axes.set_title(f"{number:+d}" if number else "0", fontsize=7, color=MUTED, pad=2)
         first = axes_row[skip]

@@ -17,7 +17,7 @@ from kseq.report.card import model_card
 from kseq.report.wording import kind_of_tags, types_by_support
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 def write_report(

@@ -58,7 +58,8 @@ class Progress(keras.callbacks.Callback):
             return
         whole = seconds * epochs
         said = f"{whole:.0f} s" if whole < 120 else f"{whole / 60:.0f} min"
-        self.console.print(f"expected: {said} at most, {epochs} epochs of {seconds:.2g} s")
+        each = f"{epochs} epoch{'' if epochs == 1 else 's'} of {seconds:.2g} s"
+        self.console.print(f"expected: {said} at most, {each}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         total = self.params["epochs"]

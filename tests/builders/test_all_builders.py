@@ -83,7 +83,7 @@ def test_a_builder_refuses_one_kind_of_targets_at_most(name):
     assert set(refused) in (
         clips, clips | steps, clips | (others - steps), others | ahead, others | (clips - ahead),
     )  # fmt: skip
-    for kind, why in refused.items():
+    for why in refused.values():
         assert "choose" in why
         assert any(word in why for word in ("frames", "targets are one"))
 
@@ -284,7 +284,9 @@ def test_padding_is_never_seen(name, kind):
 
 @pytest.mark.parametrize("name", builders.names())
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("kind", ["ragged per step", "horizon and future", "text per step", "clips", "frames ahead"])
+@pytest.mark.parametrize(
+    "kind", ["ragged per step", "horizon and future", "text per step", "clips", "frames ahead"]
+)
 def test_scores_are_float32_in_mixed_precision(name, policy, kind):
     keras.config.set_dtype_policy(policy)
     try:

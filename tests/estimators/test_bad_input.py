@@ -59,7 +59,7 @@ FIT: list[tuple[Any, tuple[Any, ...], str]] = [
     (classifier(), ("play it", LABELS), r"X: expected an array or a list of arrays, got str"),
     (classifier(), (3.0, LABELS), r"X: expected \(n, time, features\) or \(n, time\)"),
     (classifier(), (X[0, 0], LABELS), r"one sequence alone is X\[None\]"),
-    (classifier(), (X[:, None], LABELS), r"got an array of shape \(8, 1, 5, 2\)"),
+    (classifier(), (X[:, None], LABELS), r"the sequences are clips, with frames of 5 x 2 pixels"),
     (classifier(), (X[:, :0], LABELS), r"X: 0 feature\(s\) \(shape=\(8, 0, 2\)\)"),
     (classifier(), (X[:, :1], LABELS), r"1 time step with 2 features.*kseq\.compat\.time_first"),
     (classifier(), (X.astype(complex), LABELS), r"X: Complex data not supported, got complex128"),

@@ -58,7 +58,9 @@ def version(base: Path, kind: str) -> Path:
 
 
 OFTEN = [
-    pytest.param(kind, marks=[pytest.mark.slow] if kind in ("text classifier", "tagger") else [])
+    pytest.param(
+        kind, marks=[pytest.mark.slow] if kind in ("text classifier", "tagger", "video") else []
+    )
     for kind in KINDS
 ]
 
@@ -138,7 +140,13 @@ def requests(kind: str) -> list[tuple[str, dict[str, np.ndarray]]]:
                 made.append(("serving_default", {"x": x, "future": known}))
     float32 = {"x", "future"}
     return [
-        (name, {k.replace("bytes", "x"): v.astype("float32") if k in float32 else v for k, v in given.items()})
+        (
+            name,
+            {
+                k.replace("bytes", "x"): v.astype("float32") if k in float32 else v
+                for k, v in given.items()
+            },
+        )
         for name, given in made
     ]
 

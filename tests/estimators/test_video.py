@@ -48,6 +48,18 @@ def test_it_learns_what_moves(fitted):
     assert fitted.form_ == FrameForm((16, 16), 1, 255.0)
 
 
+def test_where_nothing_moves_the_last_frame_is_perfect(fitted):
+    still = np.repeat(bars(3, 1), WINDOW + HORIZON, axis=1)
+    assert fitted.evaluate(still).baselines["persistence"]["mse"] == 0
+    assert fitted.score(still) == 0
+
+
+@pytest.mark.parametrize("thresholds", [[0.0], [-3], ["x"], 5])
+def test_thresholds_are_above_zero(thresholds):
+    with pytest.raises(RecipeError, match=r"task\.thresholds"):
+        make(thresholds=thresholds).fit(bars())
+
+
 @pytest.mark.parametrize("form", ["bytes", "floats", "channels", "list", "longer"])
 def test_frames_come_back_as_they_were_given(fitted, form):
     X = bars(5, WINDOW)
@@ -85,7 +97,9 @@ def test_predictions_do_not_depend_on_what_else_is_predicted(fitted):
         np.testing.assert_array_equal(np.concatenate(parts), together)
 
 
-@pytest.mark.parametrize("form", ["encoder_forecaster", "next_frame"])
+@pytest.mark.parametrize(
+    "form", ["encoder_forecaster", pytest.param("next_frame", marks=pytest.mark.slow)]
+)
 def test_saved_it_is_the_same_served_and_loaded(form, tmp_path):
     video = make(model={"form": form, "filters": [4, 4], "peephole": "diagonal"}).fit(bars())
     path = video.save(tmp_path / "video")
@@ -108,6 +122,7 @@ def test_saved_it_is_the_same_served_and_loaded(form, tmp_path):
     assert again.form_ == video.form_
 
 
+@pytest.mark.slow
 def test_a_model_of_shares_serves_bytes_too(tmp_path):
     video = make().fit(bars() / 255)
     assert video.form_.maximum == 1
@@ -128,6 +143,7 @@ def test_colours(channels):
     assert video.form_ == FrameForm((16, 16), channels, 255.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dimensions", "sides"), [(1, (16,)), (3, (4, 6, 16))])
 def test_lines_and_volumes(dimensions, sides, tmp_path):
     """A spot that moves along the last side."""
@@ -199,9 +215,7 @@ def test_true_frames_are_shown_in_training_alone():
     assert forced.history_["loss"] != free.history_["loss"]
     X = bars(2, WINDOW)
     np.testing.assert_array_equal(forced.predict(X), forced.predict(X))
-    (layer,) = [
-        layer for layer in forced.model_._flatten_layers() if layer.name == "shown"
-    ]
+    (layer,) = [layer for layer in forced.model_._flatten_layers() if layer.name == "shown"]
     assert float(layer.steps.numpy()) == 2 * 9  # updates: 66 windows in batches of 8
 
 

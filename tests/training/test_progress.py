@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import io
 
+import keras
+import numpy as np
 import pytest
 from rich.console import Console
 
-from kseq.training import Progress
+from kseq.losses import MaskedError
+from kseq.recipe import Training
+from kseq.training import Progress, Trainer
+from tests.training.conftest import Rows
 
 
 def play(terminal: bool, epochs: int) -> str:
@@ -57,3 +62,35 @@ def test_padding_is_told_once(padding, lines):
     assert len(shown) == lines
     if padding:
         assert shown[0] == "sequences of similar length together: 3.4% padding"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "said"),
+    [
+        (0.1, 1, "expected: 0 s at most, 1 epoch of 0.1 s"),
+        (1.16, 100, "expected: 116 s at most, 100 epochs of 1.2 s"),
+        (9.34, 45, "expected: 7 min at most, 45 epochs of 9.3 s"),
+        (None, 45, ""),
+    ],
+)
+def test_the_time_it_will_take_is_told(seconds, epochs, said):
+    out = io.StringIO()
+    Progress(Console(file=out, width=120)).expect(seconds, epochs)
+    assert out.getvalue().strip() == said
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_measuring_it_changes_nothing_of_the_training(dropout):
+    trained, said = [], io.StringIO()
+    for callbacks in ((), (Progress(Console(file=said, width=120)),)):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((3,))
+        x = keras.layers.Dropout(dropout, seed=2)(inputs)
+        model = keras.Model(inputs, keras.layers.Dense(1)(x))
+        outcome = Trainer(model).fit(
+            Rows(), None, Training(epochs=3), loss=MaskedError(), callbacks=callbacks
+        )
+        trained.append([np.array(outcome.history["loss"]), *model.get_weights()])
+    for one, other in zip(*trained, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert said.getvalue().startswith("expected: 0 s at most, 3 epochs of ")

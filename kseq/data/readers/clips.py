@@ -63,9 +63,7 @@ def clips(
         values, names = read_clips(place)
         parts[role] = Part(X=values, ids=names)
     what = f"{path}: clips"
-    return finish(
-        parts, split=split, shuffle=shuffle, columns=(), files=files.digests, what=what
-    )
+    return finish(parts, split=split, shuffle=shuffle, columns=(), files=files.digests, what=what)
 
 
 def _parts(name: str, place: Path) -> dict[str, Part]:
