@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import keras
 from keras import ops
@@ -57,7 +57,7 @@ class MaskedError(MaskedLoss):
 
     def __init__(
         self,
-        kind: Literal["mse", "mae", "huber"] = "mse",
+        kind: str = "mse",
         name: str = "masked_error",
         **kwargs: Any,
     ) -> None:
@@ -108,7 +108,7 @@ class FrameError(keras.losses.Loss):
 
     def __init__(
         self,
-        kind: Literal["mse", "mae", "huber"] = "mse",
+        kind: str = "mse",
         name: str = "frame_error",
         **kwargs: Any,
     ) -> None:

@@ -185,7 +185,7 @@ def _kind(part: Part) -> str:
     if isinstance(first, dict):
         return "series"
     if not isinstance(first, (str, list)):
-        return "clips" if np.ndim(first) > 2 else "sequences"
+        return "clips" if getattr(first, "ndim", 2) > 2 else "sequences"
     # A tagging is a list of tags, or a pair of it and a label.
     tagged = isinstance(part.y, list) and isinstance(next(iter(part.y), None), (list, tuple))
     return "tagged" if tagged else "texts"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import layers
@@ -76,7 +76,7 @@ def conv_lstm(
     shape = (None, *spec.frame, spec.features)
     x, future = keras.Input(shape, name="x"), keras.Input(shape, name="future")
     past, ahead = folded(x, patch, "patches"), folded(future, patch, "patches_ahead")
-    stack = {"peephole": peephole, "layer_norm": layer_norm}
+    stack: dict[str, Any] = {"peephole": peephole, "layer_norm": layer_norm}
     sampling = ScheduledSampling(teacher_forcing, teacher_forcing_steps, name="shown")
     cell = NextFrameCell(filters, kernel_size, output=output, name="cell", **stack)
     forecaster = FrameRNN(cell, return_sequences=True, name="forecaster")

@@ -104,7 +104,8 @@ def _sequence(folder: Path) -> tuple[np.ndarray, bool]:
     )
     if not files:
         raise DataError(f"{folder}: holds no images; expected {', '.join(IMAGES)}")
-    frames, palette = [], False
+    frames: list[np.ndarray] = []
+    palette = False
     for file in files:
         (frame,), from_palette = _pictures(file)
         palette |= from_palette

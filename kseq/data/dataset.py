@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from kseq.data.moving_digits import MovingDigits
+
 Array: TypeAlias = NDArray[Any]
 Series: TypeAlias = dict[str, NDArray[np.float64]]
 Sequences: TypeAlias = NDArray[np.float64] | list[NDArray[np.float64]]
@@ -24,7 +26,9 @@ class Part:
         X: Sequences: a float64 array `(batch, time, features)` where all lengths in the data set
             are equal, else a list of arrays `(time, features)`. Series, for forecasting: a dict of
             column name to float64 array `(time,)`, or a list of such dicts where the file has an
-            id column. NaN is a missing value. Text: a list of texts, or of lists of tokens.
+            id column. NaN is a missing value. Clips: an array `(batch, time, height, width)` or
+            `(batch, time, height, width, channels)`, a list of these without the batch, or clips
+            that are made when they are needed. Text: a list of texts, or of lists of tokens.
         y: Targets of sequences and texts: an array `(batch,)` of text or numbers,
             `(batch, targets)`, or, with a target at every step, a list of arrays `(time,)` or
             `(time, targets)`. Of tokens also a list of lists of tags, one a token, or of pairs:
@@ -39,7 +43,7 @@ class Part:
         >>> part = Part(X=[["in", "Rome"]], y=[["O", "B-place"]])
     """
 
-    X: Sequences | Series | list[Series] | Texts
+    X: Sequences | Series | list[Series] | Texts | MovingDigits
     y: Array | list[Array] | Tags | TagsAndLabel | None = None
     index: list[str] | list[list[str]] | None = None
     ids: list[str] | None = None

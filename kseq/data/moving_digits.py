@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +83,9 @@ class MovingDigits:
             raise IndexError(row)
         clip: np.ndarray = self.draw(np.array([row]))[0]
         return clip
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(self.clips))
 
     def draw(self, rows: np.ndarray, *, epoch: int = 0) -> np.ndarray:
         """The clips of some numbers.

@@ -73,6 +73,7 @@ class VideoPredictor(Estimator):
         (3, 3, 16, 16)
     """
 
+    form_: FrameForm
     task: ClassVar[str] = "video"
     default_builder: ClassVar[str] = "conv_lstm"
 

@@ -151,7 +151,7 @@ class ConvLSTMCell(keras.layers.Layer):
 
     def map_size(self, size: Any) -> tuple[Any, ...]:
         """The sides of a state for an input of sides `size`, static or not."""
-        sides = []
+        sides: list[Any] = []
         for side, span, stride, dilation in zip(
             size, self._spans, self._strides, self._dilations, strict=True
         ):

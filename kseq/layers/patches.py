@@ -46,7 +46,7 @@ class SpaceToDepth(keras.layers.Layer):
         x = ops.transpose(x, (0, *places, *inner, 2 * rank + 1))
         return ops.reshape(x, (batch, time, *counts, self.patch**rank * channels))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         batch, time, *sides, channels = input_shape
         counts = [math.ceil(side / self.patch) for side in sides]
         return (batch, time, *counts, self.patch ** len(sides) * channels)

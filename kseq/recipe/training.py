@@ -83,7 +83,7 @@ def conflicts(training: Mapping[str, Any], task: str) -> list[str]:
             f"training.loss: {task} always takes {_LABELLING[task]}; leave it out, "
             f"got {training['loss']!r}"
         )
-    if task != "video" and training["loss"] == "bce":
+    elif task != "video" and training["loss"] == "bce":
         mistakes.append("training.loss: 'bce' is for video alone; choose 'mse', 'mae' or 'huber'")
     if task not in _LABELLING and training["monitor"] == "score":
         mistakes.append(

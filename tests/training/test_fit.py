@@ -123,6 +123,10 @@ def test_plateau_needs_a_validation_loss(linear, rows):
         ("regression", {"mixup": 0.2}, r"training\.mixup: is for classification alone, got 0\.2"),
         ("regression", {"label_smoothing": 0.1}, r"training\.label_smoothing: is for class"),
         ("classification", {"loss": "mae"}, r"training\.loss: .*cross-entropy.*'mae'"),
+        ("regression", {"loss": "bce"}, r"training\.loss: 'bce' is for video alone"),
+        ("classification", {"loss": "bce"}, r"^training\.loss: .*cross-entropy; leave it out"),
+        ("video", {"mixup": 0.2}, r"training\.mixup: is for classification alone, got 0\.2"),
+        ("video", {"monitor": "score"}, r"training\.monitor: 'score' is for classification and"),
     ],
 )
 def test_values_that_do_not_go_together_are_a_mistake_of_the_recipe(task, training, message):

@@ -64,7 +64,7 @@ def moving_digits(
     # Not in the order of the file, whose ends were written by other people.
     images = images[np.random.default_rng(0).permutation(len(images))]
     cuts = [round(share * len(images)) for share in _SHARES]
-    parts = [
+    train_part, valid_part, test_part = (
         MovingDigits(
             some,
             clips=clips,
@@ -77,5 +77,7 @@ def moving_digits(
         for number, (some, clips) in enumerate(
             zip(np.split(images, cuts), (train, valid, test), strict=True)
         )
-    ]
-    return Dataset(*(Part(X=part) for part in parts), files=digests)
+    )
+    return Dataset(
+        train=Part(X=train_part), valid=Part(X=valid_part), test=Part(X=test_part), files=digests
+    )
