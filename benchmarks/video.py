@@ -8,6 +8,7 @@ Keras's side is what its examples do: `ConvLSTM2D` layers that learn to predict 
 every step of a clip, and foretell by being fed their own frames. It has the filters, kernels and
 patches of the recipe's model, as many layers as its encoder and forecaster together, as many
 updates with the same clips, the same schedule of Adam's step size and clipping, and the same test.
+kseq keeps the weights of the epoch that is best on the validation clips, Keras's side the last.
 
 The result is kept in `results/video.json`.
 """
@@ -28,7 +29,8 @@ from scores import machine
 import kseq
 from kseq.data.clip_batches import ClipBatches, clip_origins
 from kseq.data.clips import as_clips
-from kseq.data.moving_digits import MovingDigits, digit_images
+from kseq.data.digit_images import digit_images
+from kseq.data.moving_digits import MovingDigits
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.video import evaluate_video
 from kseq.run import read_data
@@ -78,11 +80,12 @@ def of_keras(recipe: kseq.Recipe, data: Any, updates: int) -> tuple[Evaluation, 
     keras.utils.set_random_seed(recipe.seed)
     side = data.train.X.size // model["patch"]
     plain = Plain(model["filters"][0], model["kernel_size"], model["patch"], side, layers=2)
+    warmup = round(training["warmup"] * updates)
     rate = keras.optimizers.schedules.CosineDecay(
-        training["learning_rate"] / 100,
-        updates,
+        0.0,
+        updates - warmup,
         warmup_target=training["learning_rate"],
-        warmup_steps=round(training["warmup"] * updates),
+        warmup_steps=warmup,
     )
     plain.model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), "mse", jit_compile=False)
     clips = as_clips(data.train.X)

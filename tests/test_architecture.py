@@ -27,6 +27,7 @@ ROWS = [
     ["cli"],
     ["search", "compare"],
     ["run"],
+    ["parts"],
     ["report"],
     ["estimators"],
     ["serving"],

@@ -14,8 +14,9 @@ from kseq.data.dataset import Dataset, Part
 from kseq.data.moving_digits import MovingDigits
 from kseq.errors import DataError, RecipeError
 from kseq.estimators.load import from_recipe
+from kseq.parts import check_parts
 from kseq.report.facts import facts
-from kseq.run import check_parts, train
+from kseq.run import train
 
 TOKENS = [["in", "Rome"], ["yes"]]
 TAGS = [["O", "B-place"], ["O"]]

@@ -8,12 +8,13 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from kseq.builders.frames import Patch, check_frames, choose_patch, folded
+from kseq.builders.clips import Patch, check_clips, choose_patch, folded
 from kseq.builders.recurrence import Widths
 from kseq.layers.conv_lstm import ConvPeephole
 from kseq.layers.frames import FrameRNN, NextFrameCell, Output, StackedConvLSTMCell
+from kseq.layers.frames_ahead import LastSteps
 from kseq.layers.patches import DepthToSpace
-from kseq.layers.sampling import LastSteps, ScheduledSampling
+from kseq.layers.sampling import ScheduledSampling
 from kseq.registry import builders
 from kseq.schema import Count
 from kseq.spec import Spec
@@ -67,7 +68,7 @@ def conv_lstm(
         Shi et al. (2015), Convolutional LSTM network: a machine learning approach for precipitation
         nowcasting.
     """
-    check_frames(spec)
+    check_clips(spec)
     if spec.horizon is None:
         raise ValueError(
             "foretells frames, but the targets are one a clip; choose conv_lstm_classifier"

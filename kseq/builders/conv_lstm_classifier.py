@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from kseq.builders.frames import Patch, check_frames, choose_patch, folded
+from kseq.builders.clips import Patch, check_clips, choose_patch, folded
 from kseq.builders.heads import head
 from kseq.builders.inputs import clip_inputs
 from kseq.builders.recurrence import Widths
@@ -51,7 +51,7 @@ def conv_lstm_classifier(
         >>> conv_lstm_classifier(spec, filters=[8]).output_shape
         (None, 3)
     """
-    check_frames(spec)
+    check_clips(spec)
     if spec.horizon is not None:
         raise ValueError("gives one answer a clip, but frames are asked for; choose conv_lstm")
     if spec.per_step:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kseq.builders.clips import choose_patch
 from kseq.builders.embedding import embedding_size, text_embedding
-from kseq.builders.frames import choose_patch
 from kseq.schema import fill
 from kseq.spec import Spec
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from kseq.cli.answers import answers, write_columns
-from kseq.cli.frames import foretell
+from kseq.cli.foretell import foretell
 from kseq.cli.marked import Marker
 from kseq.cli.options import (
     artefact_argument,
@@ -90,7 +90,7 @@ def command(
     their spans marked, their tags, or their three most probable labels.
 
     A model of video reads a folder or file of clips (folders of images, .gif, .npz with `frames` or
-    `clips`) and writes the frames that follow to --output, an .npz with `frames`, or a .gif.
+    `clips`) and writes the frames that follow to --output, an .npz with `clips`, or a .gif.
     """
     if as_json and output:
         raise click.UsageError("--json writes to stdout, --output to a file; choose one")

@@ -21,10 +21,11 @@ from kseq.errors import DataError
 from kseq.estimators.load import from_recipe
 from kseq.layers.conv_lstm import ConvLSTM
 from kseq.layers.frames import FrameRNN
+from kseq.parts import check_parts
 from kseq.recipe import Recipe
 from kseq.recipe.document import to_yaml
 from kseq.report.diagram import diagram
-from kseq.run import check_parts, read_data
+from kseq.run import read_data
 
 
 @click.command("show", short_help="A recipe with all its defaults, and the model it makes.")

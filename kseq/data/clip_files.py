@@ -10,6 +10,7 @@ import numpy as np
 
 from kseq.data.npz_file import NpzFile
 from kseq.errors import DataError, MissingExtraError
+from kseq.metrics.evaluation import counted
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
 ANIMATED = (".gif",)
@@ -23,7 +24,8 @@ def read_clips(
 
     A folder holds a folder of images for each clip, in the order of the numbers in their names, or
     animated images (`.gif`), or archives (`.npz`); a folder of images alone is one clip. An archive
-    holds `frames`, one clip, or `clips`, several.
+    holds `frames`, one clip, or `clips`, several. Most programs that write a `.gif` leave out a
+    frame that is like the one before it; it stays left out.
 
     Args:
         path: The file or folder.
@@ -105,16 +107,21 @@ def _sequence(folder: Path) -> tuple[np.ndarray, bool]:
     if not files:
         raise DataError(f"{folder}: holds no images; expected {', '.join(IMAGES)}")
     frames: list[np.ndarray] = []
-    palette = False
+    palettes: list[bool] = []
     for file in files:
         (frame,), from_palette = _pictures(file)
-        palette |= from_palette
-        if frames and frame.shape != frames[0].shape:
+        frames.append(frame)
+        palettes.append(from_palette)
+    coloured = [place for place, frame in enumerate(frames) if frame.shape[-1] == 3]
+    if len(coloured) < len(frames) and all(palettes[p] and _grey(frames[p]) for p in coloured):
+        for place in coloured:
+            frames[place] = frames[place][..., :1]
+    for file, frame in zip(files, frames, strict=True):
+        if frame.shape != frames[0].shape:
             raise DataError(
                 f"{file}: is {_described(frame)}, but {files[0].name} is {_described(frames[0])}"
             )
-        frames.append(frame)
-    return np.stack(frames), palette
+    return np.stack(frames), all(palettes)
 
 
 def _animation(file: Path) -> tuple[np.ndarray, bool]:
@@ -132,7 +139,13 @@ def _pictures(file: Path, *, every: bool = False) -> tuple[list[np.ndarray], boo
         with Image.open(file) as picture:
             palette = picture.mode in ("P", "PA")
             pages = ImageSequence.Iterator(picture) if every else [picture]
+            count = getattr(picture, "n_frames", 1)
+            if not every and count > 1:
+                raise ValueError(f"it holds {count} pictures, expected one")
             frames = [_pixels(page, palette) for page in pages]
+            if len({frame.shape[-1] for frame in frames}) > 1:  # grey pages among coloured ones
+                palette = True
+                frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames]
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as broken:
         raise DataError(f"{file}: cannot be read as an image: {broken}") from None
     return frames, palette
@@ -152,7 +165,18 @@ def _grey(clip: np.ndarray) -> bool:
 
 def _described(frame: np.ndarray) -> str:
     height, width, channels = frame.shape
-    return f"{height} x {width} pixels of {channels} channel{'' if channels == 1 else 's'}"
+    return f"{height} x {width} pixels of {counted(channels, 'channel')}"
+
+
+def several(clips: np.ndarray, name: str) -> np.ndarray:
+    """The clips of an array, `(n, time, ...)`.
+
+    Raises:
+        DataError: If it holds none.
+    """
+    if clips.ndim < 3 or not len(clips):
+        raise DataError(f"{name}: expected (n, time, height, width[, channels]), got {clips.shape}")
+    return clips
 
 
 def _archive(file: Path, name: str) -> list[tuple[np.ndarray, str]]:
@@ -160,5 +184,6 @@ def _archive(file: Path, name: str) -> list[tuple[np.ndarray, str]]:
     if "frames" in arrays:
         return [(arrays["frames"], name)]
     if "clips" in arrays:
-        return [(clip, f"{name}[{row}]") for row, clip in enumerate(arrays["clips"])]
+        clips = several(arrays["clips"], f"{name}: 'clips'")
+        return [(clip, f"{name}[{row}]") for row, clip in enumerate(clips)]
     raise DataError(f"{name}: expected 'frames', one clip, or 'clips'; it holds {arrays.names}")

@@ -12,6 +12,7 @@ import numpy as np
 from kseq.data.clip_files import read_clips
 from kseq.data.moving_digits import MovingDigits
 from kseq.errors import DataError
+from kseq.metrics.evaluation import counted
 
 _SIDES = {1: "width", 2: "height, width", 3: "depth, height, width"}
 
@@ -138,6 +139,11 @@ def as_clips(
         _check(array, where)
         _same(array.shape[1:], values[0].shape[1:], where, f"{names[0]} has")
     top = max(float(array.max()) for array in values)
+    if fitted is None and 1 < top < 2 and any(array.dtype != np.uint8 for array in values):
+        raise DataError(
+            f"{name}: its largest value is {top:g}, so that pixels go neither from 0 to 1 nor from "
+            "0 to 255; clip them to 1, or multiply by 255"
+        )
     clips = Clips(
         values,
         names,
@@ -166,6 +172,8 @@ def _items(X: Any, dimensions: int, name: str) -> list[Any]:
 
 def _numbers(item: Any, where: str) -> np.ndarray:
     """A clip as bytes or float32."""
+    if np.ma.is_masked(item):
+        raise DataError(f"{where}: has masked pixels; fill them first")
     try:
         array = np.asarray(item)
     except ValueError:
@@ -238,8 +246,7 @@ def _like(clips: Clips, fitted: FrameForm | None, frames: int) -> Clips:
     for where, length in zip(clips.names, clips.lengths, strict=True):
         if length < frames:
             raise DataError(
-                f"{where}: has {length} frame{'' if length == 1 else 's'}, but at least {frames} "
-                "are needed"
+                f"{where}: has {counted(int(length), 'frame')}, but at least {frames} are needed"
             )
     if fitted is None:
         return clips
@@ -263,4 +270,4 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _channels(shape: tuple[int, ...]) -> str:
-    return f"{shape[-1]} channel{'' if shape[-1] == 1 else 's'}"
+    return counted(shape[-1], "channel")

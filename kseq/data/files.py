@@ -37,13 +37,19 @@ class Files:
         return path
 
     def folder(self, name: str) -> Path:
-        """The path of a file or folder that is there, the digest of all that lies in it noted."""
+        """The path of a file or folder that is there, the digest of all that lies in it noted.
+
+        Raises:
+            DataError: If it is missing or cannot be read.
+        """
         path = locate(name, folders=True)
         if path.is_file():
             return self.path(name)
         whole = hashlib.sha256()
         try:
             for file in sorted(entry for entry in path.rglob("*") if entry.is_file()):
+                if file.name.startswith("."):  # what systems leave behind
+                    continue
                 with file.open("rb") as opened:
                     digest = hashlib.file_digest(opened, "sha256").hexdigest()
                 whole.update(f"{file.relative_to(path).as_posix()} {digest}\n".encode())

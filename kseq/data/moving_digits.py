@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from kseq.data.files import Files
 from kseq.errors import DataError
-
-_MNIST = "mnist_t10k/t10k-images-idx3-ubyte.gz"
 
 
 class MovingDigits:
@@ -32,7 +28,8 @@ class MovingDigits:
         seed: Of everything random.
 
     Raises:
-        DataError: If the images are none, or larger than the frame.
+        DataError: If the images are none, or larger than the frame; or a number is not positive, or
+            the slowest is faster than the fastest.
 
     Example:
         >>> clips = MovingDigits(np.full((1, 8, 8), 255, np.uint8), clips=3, size=32, seed=1)
@@ -65,6 +62,9 @@ class MovingDigits:
                 f"digits: of {self.digits.shape[1]} x {self.digits.shape[2]} pixels don't fit "
                 f"into a frame of {size} x {size}"
             )
+        for what, number in (("clips", clips), ("frames", frames), ("count", count)):
+            if number < 1:
+                raise DataError(f"{what}: expected a positive integer, got {number!r}")
         slow, fast = speed
         if not 0 <= slow <= fast:
             raise DataError(f"speed: expected the slowest and the fastest, got {list(speed)}")
@@ -136,57 +136,3 @@ class MovingDigits:
     def _draws(self, row: int, epoch: int) -> np.ndarray:
         """Numbers from 0 to 1 of one clip: digit, direction, speed and place of each."""
         return np.random.default_rng([self.seed, epoch, row]).random((self.count, 5))
-
-
-def digit_images(
-    source: Literal["sklearn", "mnist"], *, side: int | None = None
-) -> tuple[np.ndarray, dict[str, str]]:
-    """Images of digits to be moved.
-
-    Args:
-        source: `sklearn`, the 1,797 digits that come with scikit-learn, 8 x 8; or `mnist`, the
-            10,000 test images of MNIST from the data home, 28 x 28.
-        side: The side that they are enlarged to; by default 24 and 28.
-
-    Returns:
-        Bytes `(images, side, side)`, and the digests of the files read.
-
-    Raises:
-        DataError: If the file is missing or is not what it should be.
-
-    Example:
-        >>> digit_images("sklearn")[0].shape
-        (1797, 24, 24)
-    """
-    files = Files()
-    if source == "sklearn":
-        # Not at the top: it takes half a second, which `kseq data list` would wait for.
-        from sklearn.datasets import load_digits
-
-        images = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
-        digests = {"sklearn/digits": hashlib.sha256(images.tobytes()).hexdigest()}
-    else:
-        images, digests = _idx(files.content(_MNIST)), files.digests
-    return _resized(images, side or {8: 24, 28: 28}[images.shape[1]]), digests
-
-
-def _idx(content: bytes) -> np.ndarray:
-    """The images of an IDX file."""
-    magic, *shape = np.frombuffer(content[:16], ">i4").tolist()
-    if magic != 2051 or len(content) != 16 + int(np.prod(shape)):
-        raise DataError(f"{_MNIST}: not a file of images in IDX form; fetch or copy it again")
-    return np.frombuffer(content, np.uint8, offset=16).reshape(shape)
-
-
-def _resized(images: np.ndarray, side: int) -> np.ndarray:
-    """Enlarged or made smaller, linearly between the middles of the pixels."""
-    old = images.shape[1]
-    if side == old:
-        return images
-    middles = np.clip((np.arange(side) + 0.5) * old / side - 0.5, 0, old - 1)
-    below = np.minimum(np.floor(middles).astype(int), old - 2)
-    share = middles - below
-    mix = np.zeros((side, old))
-    mix[np.arange(side), below] = 1 - share
-    mix[np.arange(side), below + 1] += share
-    return np.rint(mix @ images @ mix.T).astype(np.uint8)

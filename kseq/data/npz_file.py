@@ -17,7 +17,6 @@ _BROKEN = (
     OSError,
     EOFError,
     KeyError,
-    MemoryError,
     NotImplementedError,
     UnpicklingError,
     zipfile.BadZipFile,
@@ -26,7 +25,7 @@ _BROKEN = (
 
 
 class NpzFile:
-    """The arrays of an archive, each checked when it is asked for. Objects are not read.
+    """Some arrays of an archive. Objects are not read.
 
     Args:
         name: The file as messages call it.
@@ -54,6 +53,8 @@ class NpzFile:
                     self._arrays = {key: self._load(archive, key) for key in chosen}
         except DataError:
             raise
+        except MemoryError:
+            raise DataError(f"{name}: does not fit into memory; divide it") from None
         except _BROKEN as error:
             raise DataError(f"{name}: the .npz file is damaged or cut off: {error}") from error
 
@@ -75,6 +76,8 @@ class NpzFile:
     def _load(self, archive: np.lib.npyio.NpzFile, key: str) -> Array:
         try:
             array = archive[key]
+        except MemoryError:
+            raise DataError(f"{self.name}: '{key}' does not fit into memory; divide it") from None
         except _BROKEN as error:
             if "Object arrays" in str(error):
                 raise DataError(

@@ -17,7 +17,7 @@ from kseq.estimators.base import Batches, Estimator
 from kseq.estimators.models import Models
 from kseq.estimators.validation import draw_rows
 from kseq.inference import Forward
-from kseq.layers.sampling import FramesAhead
+from kseq.layers.frames_ahead import FramesAhead
 from kseq.layers.scaling import Standardize
 from kseq.losses import FrameError
 from kseq.metrics.evaluation import Evaluation
@@ -116,8 +116,8 @@ class VideoPredictor(Estimator):
                 `kseq.data.clip_files.read_clips`); or `MovingDigits`.
             y: Ignored; what is foretold are frames of the clips.
             validation_data: Clips that training is watched on. Without them,
-                `training.validation_fraction` of the clips is held out, drawn at random; of a clip
-                alone its end.
+                `training.validation_fraction` of the clips is held out, drawn at random; of few
+                clips the end of each, where they are long enough.
             callbacks: Keras callbacks.
 
         Raises:
@@ -185,11 +185,13 @@ class VideoPredictor(Estimator):
                 is made from the one before it, so there may be any number.
 
         Returns:
-            `(n, horizon, height, width)`, or with channels where the clips have them; bytes for
-            bytes, else float32, on the scale of the clips.
+            `(n, horizon, height, width)`, or with channels where the clips have them, on the scale
+            of the clips. Bytes where both these and those of the fit are from 0 to 255 and these
+            are bytes, else float32.
 
         Raises:
-            DataError: If the clips do not hold, or are not like those of the fit.
+            DataError: If the clips do not hold, or are not like those of the fit; or the horizon is
+                no positive integer.
         """
         check_is_fitted(self)
         task = self.recipe_.task
@@ -199,10 +201,10 @@ class VideoPredictor(Estimator):
         clips = self._checked(frames, task["window"], "frames")
         # The place where each clip would go on.
         origins = np.stack([np.arange(len(clips)), clips.lengths], axis=1)
-        batches = self._windows(clips, origins, horizon=0)
+        batches = self._windows(clips, origins, horizon=0, steps=int(steps))
         found = np.concatenate([self._run(x, int(steps)) for x in batches])
-        if clips.integers:
-            found = np.rint(found * (255 / self.form_.maximum)).astype(np.uint8)
+        if clips.integers and self.form_.maximum == 255:
+            found = np.rint(found).astype(np.uint8)
         return found[..., 0] if clips.flat else found
 
     def evaluate(self, X: Any, y: None = None) -> Evaluation:
@@ -211,6 +213,9 @@ class VideoPredictor(Estimator):
         Args:
             X: Clips of at least `window` + `horizon` frames, in a form that `fit` takes.
             y: Ignored.
+
+        Raises:
+            DataError: If the clips do not hold, are too short, or are not like those of the fit.
         """
         check_is_fitted(self)
         task = self.recipe_.task
@@ -219,7 +224,7 @@ class VideoPredictor(Estimator):
         origins = clip_origins(clips.lengths, window, horizon, stride=task["stride"])
 
         def compared() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            for frames in self._windows(clips, origins, horizon=horizon):
+            for frames in self._windows(clips, origins, horizon=horizon, steps=horizon):
                 x, truth = frames[:, :window], frames[:, window:]
                 top = np.float32(self.form_.maximum)
                 yield x / top, truth / top, self._run(x, horizon) / top
@@ -246,10 +251,12 @@ class VideoPredictor(Estimator):
         dimensions = self.recipe_.task["dimensions"]
         return as_clips(X, dimensions=dimensions, fitted=self.form_, frames=frames, name=name)
 
-    def _windows(self, clips: Clips, origins: np.ndarray, *, horizon: int) -> Iterator[np.ndarray]:
-        """Whole windows, some together."""
+    def _windows(
+        self, clips: Clips, origins: np.ndarray, *, horizon: int, steps: int
+    ) -> Iterator[np.ndarray]:
+        """Whole windows, so many together as fit with the `steps` frames to be foretold."""
         window = self.recipe_.task["window"]
-        size = int(np.prod(self.form_.shape)) * (window + self.recipe_.task["horizon"])
+        size = int(np.prod(self.form_.shape)) * (window + steps)
         together = max(4, _TOGETHER // size)
         batches = ClipBatches(clips, origins, window=window, horizon=horizon, batch_size=together)
         for start in range(0, len(origins), together):
@@ -320,11 +327,12 @@ def _held_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The windows to learn from, and those that training is watched on, which may be none."""
     every = clip_origins(clips.lengths, window, horizon, stride=stride)
-    if len(clips) > 1 or isinstance(clips.values, MovingDigits):
-        _, held = draw_rows(len(clips), fraction, seed)
-        chosen = np.isin(every[:, 0], held)
+    _, rows = draw_rows(len(clips), fraction, seed)
+    if len(rows) or isinstance(clips.values, MovingDigits):
+        chosen = np.isin(every[:, 0], rows)
         return every[~chosen], every[chosen]
-    # Of a clip alone its end: what is foretold there is never learned from.
-    end = int(clips.lengths[0] - round(fraction * clips.lengths[0]))
+    # Of few clips the end of each: what is foretold there is never learned from.
+    ends = clips.lengths - np.round(fraction * clips.lengths).astype(int)
+    end = ends[every[:, 0]]
     learned, held = every[every[:, 1] + horizon <= end], every[every[:, 1] >= end]
     return (learned, held) if len(learned) and len(held) else (every, every[:0])

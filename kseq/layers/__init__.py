@@ -7,13 +7,14 @@ from kseq.layers.crf import CRF
 from kseq.layers.fill import FillForward
 from kseq.layers.folding import FoldSteps
 from kseq.layers.frames import FrameRNN, NextFrameCell, StackedConvLSTMCell
+from kseq.layers.frames_ahead import FramesAhead, LastSteps
 from kseq.layers.highway import LinearHighway
 from kseq.layers.masking import LengthMask
 from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.layers.patches import DepthToSpace, SpaceToDepth
 from kseq.layers.pooling import SequencePooling
 from kseq.layers.recurrent import GRU, LSTM, SimpleRNN
-from kseq.layers.sampling import FramesAhead, LastSteps, ScheduledSampling
+from kseq.layers.sampling import ScheduledSampling
 from kseq.layers.scaling import Standardize
 from kseq.layers.shuffle import DimensionShuffle
 from kseq.layers.slstm import SLSTM, SLSTMCell

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 ConvPeephole = Literal["diagonal", "channel"]
+_LAST = "channels_last"
 
 
 @keras.saving.register_keras_serializable(package="kseq")
@@ -53,7 +54,9 @@ class ConvLSTMCell(keras.layers.Layer):
         states: The two states `[h, c]`, each `(batch, ..., filters)`.
 
     Raises:
-        ValueError: If `peephole` or `padding` is none of those named.
+        ValueError: If `peephole` or `padding` is none of those named, `filters` is not positive, a
+            size is given for another number of sides than the map has, or `"diagonal"` peepholes
+            are asked for and the size of the map is not known.
 
     Example:
         >>> cell = ConvLSTMCell(4, 3, padding="same", peephole="diagonal")
@@ -90,6 +93,8 @@ class ConvLSTMCell(keras.layers.Layer):
             raise ValueError(f"peephole: expected 'diagonal', 'channel' or None, got {peephole!r}")
         if padding not in ("valid", "same"):
             raise ValueError(f"padding: expected 'valid' or 'same', got {padding!r}")
+        if filters < 1:
+            raise ValueError(f"filters: expected a positive integer, got {filters!r}")
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -168,13 +173,12 @@ class ConvLSTMCell(keras.layers.Layer):
         plain = self.padding == "same" and set(self._strides) == set(self._dilations) == {1}
         if plain:  # one convolution, of both
             kernel = ops.concatenate([self.kernel, self.recurrent_kernel], axis=-2)
-            z = ops.conv(ops.concatenate([inputs, h], axis=-1), kernel, padding="same")
+            z = ops.conv(ops.concatenate([inputs, h], axis=-1), kernel, 1, "same", _LAST)
         else:
-            z = ops.conv(inputs, self.kernel, self._strides, self.padding, None, self._dilations)
-            z = z + ops.conv(h, self.recurrent_kernel, padding="same")
+            z = ops.conv(inputs, self.kernel, self._strides, self.padding, _LAST, self._dilations)
+            z = z + ops.conv(h, self.recurrent_kernel, 1, "same", _LAST)
         if self.bias is not None:
             z = z + self.bias
-        # shape of each: (batch, ..., filters)
         z_i, z_f, z_c, z_o = ops.split(z, 4, axis=-1)
         i = self.recurrent_activation(self._peep(z_i, c, 0))
         f = self.recurrent_activation(self._peep(z_f, c, 1))
@@ -260,6 +264,9 @@ class ConvLSTM(keras.layers.RNN):
     Masking:
         A masked step leaves the states as they are and repeats the output before it.
 
+    Raises:
+        ValueError: If the input has another number of axes, or for what `ConvLSTMCell` raises it.
+
     Example:
         >>> tuple(ConvLSTM(4, 3, peephole="channel")(keras.ops.ones((2, 5, 8, 8, 1))).shape)
         (2, 6, 6, 4)
@@ -334,8 +341,7 @@ class ConvLSTM(keras.layers.RNN):
 
     def get_config(self) -> dict[str, Any]:
         layer = super().get_config()
-        del layer["cell"]
-        del layer["unroll"], layer["zero_output_for_mask"]
+        del layer["cell"], layer["unroll"], layer["zero_output_for_mask"]
         return {**self.cell.get_config(), **layer}
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
@@ -132,6 +132,9 @@ class NextFrameCell(keras.layers.Layer):
     Returns:
         The next frame, and the new states with it, brought into the range, at their end.
 
+    Raises:
+        ValueError: If `output` is none of the three.
+
     Example:
         >>> cell = NextFrameCell([4], 3)
         >>> step = keras.ops.ones((1, 8, 8, 2))
@@ -150,6 +153,8 @@ class NextFrameCell(keras.layers.Layer):
         output: Output = "change",
         **kwargs: Any,
     ) -> None:
+        if output not in get_args(Output):
+            raise ValueError(f"output: expected one of {get_args(Output)}, got {output!r}")
         super().__init__(**kwargs)
         self.stack = StackedConvLSTMCell(
             filters,
@@ -228,6 +233,9 @@ class FrameRNN(keras.layers.RNN):
         sequences: A tensor `(batch, time, ..., channels)`.
         initial_state: The states to start from, as many as the cell has, or its first ones alone.
 
+    Raises:
+        ValueError: If it is to be stateful or unrolled: its states depend on the size of the maps.
+
     Example:
         >>> layer = FrameRNN(StackedConvLSTMCell([4], 3), return_state=True)
         >>> [tuple(each.shape) for each in layer(keras.ops.ones((1, 5, 8, 8, 1)))]
@@ -242,6 +250,9 @@ class FrameRNN(keras.layers.RNN):
         return_state: bool = False,
         **kwargs: Any,
     ) -> None:
+        for option in ("stateful", "unroll"):
+            if kwargs.get(option):
+                raise ValueError(f"{option}: not for maps; leave it out")
         super().__init__(
             cell, return_sequences=return_sequences, return_state=return_state, **kwargs
         )

@@ -8,16 +8,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
 from kseq.report import canvas, films, forecasts, pictures, taggings
 from kseq.report.card import model_card
 from kseq.report.wording import kind_of_tags, types_by_support
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_report(

@@ -130,10 +130,10 @@ class Trainer:
                 wait = math.ceil(config.patience / 3)
                 watch.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=wait))
         watch += [progress] if progress else []
-        for shown in (progress, *callbacks):
-            if isinstance(shown, Progress):
-                shown.expect(self._loop.rehearse(train, config.epochs), config.epochs)
         started = time.monotonic()
+        told = [shown for shown in (progress, *callbacks) if isinstance(shown, Progress)]
+        if told:
+            told[0].expect(self._loop.rehearse(train, valid, config.epochs), config.epochs)
         try:
             history = self._loop.run(
                 train, valid, epochs=config.epochs, callbacks=[*watch, *callbacks]

@@ -108,11 +108,14 @@ class Loop:
         watch.on_train_end(logs)
         return {name: [float(v) for v in values] for name, values in model.history.history.items()}
 
-    def rehearse(self, train: keras.utils.PyDataset, epochs: int) -> float | None:
+    def rehearse(
+        self, train: keras.utils.PyDataset, valid: keras.utils.PyDataset | None, epochs: int
+    ) -> float | None:
         """How long an epoch will take, in seconds; the model stays as it is.
 
         Args:
             train: Batches of training data.
+            valid: Batches of validation data, or None.
             epochs: As many as will be run.
 
         Returns:
@@ -127,17 +130,22 @@ class Loop:
             self._make_variables(*batch)
         every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         before = copied(every)
-        last = train.num_batches - 1
-        spent = []
-        for index in sorted({0, last // 2, last}):
-            batch = train[index]
-            self._step(model.train_step, batch)  # the first of its kind is traced
-            started = time.perf_counter()
-            _numbers(self._step(model.train_step, batch))
-            spent.append(time.perf_counter() - started)
+        seconds = 0.0
+        for step, batches in ((model.train_step, train), (model.test_step, valid)):
+            if batches is None:
+                continue
+            last = batches.num_batches - 1
+            spent = []
+            for index in sorted({0, last // 2, last}):
+                batch = batches[index]
+                self._step(step, batch)  # the first of its kind is traced
+                started = time.perf_counter()
+                _numbers(self._step(step, batch))
+                spent.append(time.perf_counter() - started)
+            seconds += float(np.mean(spent)) * batches.num_batches
         for variable, value in zip(every, before, strict=True):
             variable.assign(value)
-        return float(np.mean(spent)) * train.num_batches
+        return seconds
 
     def _validate(self, valid: keras.utils.PyDataset, watch: Any) -> dict[str, float]:
         watch.on_test_begin()

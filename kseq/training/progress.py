@@ -51,7 +51,7 @@ class Progress(keras.callbacks.Callback):
         """Says how long the training will take.
 
         Args:
-            seconds: An epoch's training steps, as measured; None where that is not known.
+            seconds: An epoch, as measured; None where that is not known.
             epochs: How many will be run at most.
         """
         if seconds is None:
@@ -59,7 +59,7 @@ class Progress(keras.callbacks.Callback):
         whole = seconds * epochs
         said = f"{whole:.0f} s" if whole < 120 else f"{whole / 60:.0f} min"
         each = f"{epochs} epoch{'' if epochs == 1 else 's'} of {seconds:.2g} s"
-        self.console.print(f"expected: {said} at most, {each}")
+        self.console.print(f"expected: about {said}, {each}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         total = self.params["epochs"]

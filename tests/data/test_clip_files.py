@@ -136,3 +136,33 @@ def test_without_pillow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'kseq\[plot\]'"):
         read_clips(tmp_path)
+
+
+def test_pictures_that_are_grey_one_way_or_the_other_are_one_clip(tmp_path):
+    folder = write_images(tmp_path / "mixed", GREY[:4])
+    Image.fromarray(GREY[1]).convert("P").save(folder / "frame2.png")
+    (clip,), _ = read_clips(folder)
+    np.testing.assert_array_equal(clip, GREY[:4, ..., None])
+
+
+def test_an_animation_that_turns_coloured(tmp_path):
+    pages = [Image.fromarray(GREY[0]), Image.fromarray(COLOUR[0]), Image.fromarray(COLOUR[1])]
+    pages[0].save(tmp_path / "x.gif", save_all=True, append_images=pages[1:])
+    (clip,), _ = read_clips(tmp_path / "x.gif")
+    assert clip.shape == (3, 6, 8, 3)
+    np.testing.assert_array_equal(clip[0], np.repeat(GREY[0, ..., None], 3, axis=-1))
+
+
+def test_a_picture_of_several_pages_is_no_frame(tmp_path):
+    folder = write_images(tmp_path / "one", GREY[:2])
+    page = Image.fromarray(GREY[0])
+    page.save(folder / "frame3.tif", save_all=True, append_images=[Image.fromarray(GREY[1])])
+    with pytest.raises(DataError, match=r"frame3\.tif: .*it holds 2 pictures, expected one"):
+        read_clips(folder)
+
+
+@pytest.mark.parametrize("array", [np.zeros((0, 3, 4, 4)), np.zeros(()), np.zeros((3, 4))], ids=str)
+def test_an_archive_without_clips(tmp_path, array):
+    np.savez(tmp_path / "x.npz", clips=array)
+    with pytest.raises(DataError, match=r"x\.npz: 'clips': expected \(n, time, height, width"):
+        read_clips(tmp_path / "x.npz")

@@ -89,6 +89,8 @@ BAD = {
     "too large": (spoiled((2, 0, 0, 0), 256), r"X\[2\]: has values from .* to 256; expected 0 to"),
     "negative": (spoiled((2, 0, 0, 0), -1), r"X\[2\]: has values from -1 to .*; expected 0 to 255"),
     "integers": (BYTES.astype(int) + 1, r"X\[\d\]: has values from .* to 256; expected 0 to 255"),
+    "masked": (np.ma.masked_equal(BYTES, 7), r"X\[0\]: has masked pixels; fill them first"),
+    "above one": (BYTES / 250, r"X: its largest value is 1\.02, .*clip them to 1, or multiply by"),
     "words": ([["a", "b"]], r"X\[0\]: expected numbers"),
     "text": (b"clips", r"X: expected .* a folder, got bytes"),
     "none": (None, r"X: expected .* got NoneType"),

@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from kseq.data.moving_digits import MovingDigits, digit_images
+from kseq.data.digit_images import digit_images
+from kseq.data.moving_digits import MovingDigits
 from kseq.errors import DataError
 
 SOLID = np.full((1, 8, 8), 200, np.uint8)
@@ -114,12 +115,16 @@ def test_digits_as_large_as_the_frame_stay_where_they_are():
         (SOLID.astype(float), {}, r"digits: expected bytes .* got float64"),
         (SOLID[:0], {}, "digits: expected bytes"),
         (SOLID, {"size": 7}, "digits: of 8 x 8 pixels don't fit into a frame of 7 x 7"),
+        (SOLID, {"frames": 0}, "frames: expected a positive integer, got 0"),
+        (SOLID, {"count": 0}, "count: expected a positive integer, got 0"),
         (SOLID, {"speed": (3.0, 2.0)}, "speed: expected the slowest and the fastest"),
     ],
 )
 def test_wrong_arguments(digits, options, message):
     with pytest.raises(DataError, match=message):
         MovingDigits(digits, clips=1, **options)
+    with pytest.raises(DataError, match="clips: expected a positive integer, got 0"):
+        MovingDigits(SOLID, clips=0)
 
 
 def test_the_digits_of_scikit_learn():

@@ -284,3 +284,35 @@ def test_the_models_are_what_they_are_said_to_be(fitted):
     found = fitted.servable_({"x": bars(2, WINDOW)[..., None].astype("float32")})
     assert found["frames"].shape == (2, HORIZON, 16, 16, 1)
     assert isinstance(fitted.build(bars()), keras.Model)
+
+
+def test_bytes_of_zero_and_one_are_shares_and_so_is_what_is_foretold():
+    X = (bars() > 0).astype(np.uint8)
+    video = make(training={"epochs": 10}).fit(X)
+    assert video.form_.maximum == 1
+    found = video.predict(X[:3, :WINDOW])
+    assert found.dtype == np.float32
+    assert 0.5 < found.max() <= 1
+    np.testing.assert_allclose(found, video.predict(X[:3, :WINDOW].astype(float)), atol=1e-6)
+
+
+def test_of_few_long_clips_the_end_of_each_is_held_out():
+    train, valid = make(training={"validation_fraction": 0.2})._prepare(bars(2, 60), None, None)
+    assert set(train.origins[:, 0]) == set(valid.origins[:, 0]) == {0, 1}
+    assert train.origins[:, 1].max() + HORIZON <= 48
+    assert valid.origins[:, 1].min() >= 48
+
+
+def test_the_further_ahead_the_fewer_clips_together(fitted, monkeypatch):
+    sizes = []
+    run = type(fitted)._run
+
+    def counted(self, x, horizon):
+        sizes.append(len(x))
+        return run(self, x, horizon)
+
+    monkeypatch.setattr("kseq.estimators.video._TOGETHER", 16 * 16 * 60)
+    monkeypatch.setattr(type(fitted), "_run", counted)
+    fitted.predict(bars(12, WINDOW))
+    fitted.predict(bars(12, WINDOW), horizon=11)
+    assert sizes == [8, 4, 4, 4, 4]

@@ -277,3 +277,14 @@ def test_other_backends(backend, tmp_path):
         env={**os.environ, "KERAS_BACKEND": backend},
         cwd=Path(__file__).parents[2],
     )
+
+
+def test_channels_come_last_whatever_keras_is_set_to():
+    layer, x = make_layer(peephole="diagonal"), make_x()
+    expected = layer(x)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        np.testing.assert_array_equal(layer(x), expected)
+        assert make_layer(padding="valid")(x).shape == (BATCH, 4, 3, FILTERS)
+    finally:
+        keras.config.set_image_data_format("channels_last")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kseq.layers.frames import FrameRNN, NextFrameCell, StackedConvLSTMCell
-from kseq.layers.sampling import FramesAhead, LastSteps, ScheduledSampling
+from kseq.layers.frames_ahead import FramesAhead, LastSteps
+from kseq.layers.sampling import ScheduledSampling
 
 
 def randomised(layer, seed=3):
@@ -137,3 +138,20 @@ def test_the_number_of_frames_ahead():
     assert ahead.shape == (2, 7, 4, 5, 1) == FramesAhead(7).compute_output_shape(x.shape)
     assert not np.asarray(ahead).any()
     assert LastSteps()(ahead, x).shape == (2, 3, 4, 5, 1)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_true_frames_are_shown_in_mixed_precision_too(policy):
+    layer = ScheduledSampling(0.5, 4, seed=0, dtype=policy)
+    assert 0.4 < coins(layer, True).astype("float32").mean() < 0.6
+    assert layer.steps.dtype == "float32"
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match=r"output: expected one of .* got 'tanh'"):
+        NextFrameCell([4], 3, output="tanh")
+    with pytest.raises(ValueError, match="filters: expected a positive integer, got 0"):
+        StackedConvLSTMCell([4, 0], 3)
+    for option in ("stateful", "unroll"):
+        with pytest.raises(ValueError, match=f"{option}: not for maps"):
+            FrameRNN(StackedConvLSTMCell([4], 3), **{option: True})

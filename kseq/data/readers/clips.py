@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kseq.data.clip_files import ARCHIVES, read_clips
-from kseq.data.dataset import Dataset, Part
+import numpy as np
+
+from kseq.data.clip_files import ARCHIVES, read_clips, several
+from kseq.data.dataset import Array, Dataset, Part
 from kseq.data.files import Files
 from kseq.data.npz_file import NpzFile
 from kseq.data.split import Split, finish, roles
 from kseq.errors import DataError, RecipeError
 from kseq.registry import readers
 
-_PARTS = {"train": ("train",), "valid": ("valid", "dev"), "test": ("test",)}
+_KEYS = {"train": ("train",), "valid": ("valid", "dev"), "test": ("test",)}
 
 
 @readers.register("clips")
@@ -22,10 +24,11 @@ def clips(
     train: str | None = None,
     valid: str | None = None,
     test: str | None = None,
+    classes: bool = False,
     split: Split | None = None,
     shuffle: int | None = None,
 ) -> Dataset:
-    """Reads clips for video.
+    """Reads clips for video, or to be classified.
 
     Each path is a folder that holds a folder of images for each clip, or animated images (`.gif`),
     or archives (`.npz`) with an array `frames`, `(time, height, width[, channels])`; or it is a
@@ -38,6 +41,8 @@ def clips(
         train: The clips to learn from, in place of `path`.
         valid: The clips that training is watched on.
         test: The clips that the score is taken on.
+        classes: Whether each clip has a class. Then a folder holds a folder of clips for each
+            class, and an archive `y` beside `clips`, or `y_train` beside `train` and so on.
         split: The sizes of [train, test] or [train, valid, test] of `path`, as counts or as
             fractions. None is all for training.
         shuffle: The seed of a shuffle of the clips before the split.
@@ -50,9 +55,10 @@ def clips(
     given = roles(path=path, train=train, valid=valid, test=test, split=split, shuffle=shuffle)
     files = Files()
     parts: dict[str, Part] = {}
+    channels = None  # of the part that is learned from, which comes first
     for role, name in given.items():
         place = files.folder(name)
-        own = _parts(name, place) if role == "path" else {}
+        own = _divided(name, place, classes) if role == "path" else {}
         if own and split is not None:
             raise RecipeError(f"data.split: {name} holds its parts as train and so on")
         if own and "train" not in own:
@@ -60,16 +66,74 @@ def clips(
         if own:
             parts = own
             continue
-        values, names = read_clips(place)
-        parts[role] = Part(X=values, ids=names)
-    what = f"{path}: clips"
-    return finish(parts, split=split, shuffle=shuffle, columns=(), files=files.digests, what=what)
+        parts[role] = part = _part(name, place, classes, channels)
+        first: np.ndarray = part.X[0]  # type: ignore[index, assignment]
+        channels = first.shape[-1] if first.ndim == 4 else None
+    return finish(
+        parts,
+        split=split,
+        shuffle=shuffle,
+        columns=(),
+        files=files.digests,
+        what=f"{path}: clips",
+    )
 
 
-def _parts(name: str, place: Path) -> dict[str, Part]:
+def _part(name: str, place: Path, classes: bool, channels: int | None) -> Part:
+    """All clips of a file or folder."""
+    if not classes:
+        values, names = read_clips(place, channels=channels)
+        return Part(X=values, ids=names)
+    if place.is_file():
+        arrays = _archive(name, place, ("clips", "y"))
+        X = several(_array(arrays, "clips"), f"{name}: 'clips'")
+        return Part(X=list(X), y=_targets(arrays, "y", len(X)))
+    folders = sorted(e for e in place.iterdir() if e.is_dir() and not e.name.startswith("."))
+    if not folders:
+        raise DataError(f"{name}: expected a folder of clips for each class; it holds no folders")
+    items, ids, labels = [], [], []
+    for folder in folders:
+        values, names = read_clips(folder, channels=channels)
+        channels = channels or (values[0].shape[-1] if values[0].ndim == 4 else None)
+        items += values
+        ids += [f"{folder.name}/{clip}" for clip in names]
+        labels += [folder.name] * len(values)
+    return Part(X=items, y=np.array(labels), ids=ids)
+
+
+def _divided(name: str, place: Path, classes: bool) -> dict[str, Part]:
     """The parts that an archive holds; none where it holds clips."""
     if place.suffix.lower() not in ARCHIVES:
         return {}
-    known = {key: role for role, keys in _PARTS.items() for key in keys}
-    arrays = NpzFile(name, str(place), known.__contains__)
-    return {role: Part(X=arrays[key]) for key, role in known.items() if key in arrays}
+    known = {key: role for role, keys in _KEYS.items() for key in keys}
+    arrays = _archive(name, place, (*known, *(f"y_{key}" for key in known)))
+    found: dict[str, Part] = {}
+    for key, role in known.items():
+        if key not in arrays:
+            continue
+        if role in found:
+            raise DataError(f"{name}: holds both {' and '.join(_KEYS[role])}; leave one out")
+        X = several(arrays[key], f"{name}: '{key}'")
+        found[role] = Part(X=X, y=_targets(arrays, f"y_{key}", len(X)) if classes else None)
+    return found
+
+
+def _archive(name: str, place: Path, keys: tuple[str, ...]) -> NpzFile:
+    return NpzFile(name, str(place), lambda key: key in keys)
+
+
+def _array(arrays: NpzFile, key: str) -> Array:
+    if key not in arrays:
+        raise DataError(f"{arrays.name}: expected an array '{key}'; it holds {arrays.names}")
+    return arrays[key]
+
+
+def _targets(arrays: NpzFile, key: str, count: int) -> Array:
+    """The classes of an archive's clips."""
+    y = _array(arrays, key)
+    if y.shape != (count,) or y.dtype.kind not in "biufU":
+        raise DataError(
+            f"{arrays.name}: '{key}' expected the class of each of {count} clips, got {y.dtype} of "
+            f"the shape {y.shape}"
+        )
+    return y

@@ -8,7 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from kseq.data.dataset import Dataset, Part
-from kseq.data.moving_digits import MovingDigits, digit_images
+from kseq.data.digit_images import digit_images
+from kseq.data.moving_digits import MovingDigits
+from kseq.errors import RecipeError
 from kseq.registry import readers
 from kseq.schema import Count
 
@@ -54,12 +56,15 @@ def moving_digits(
 
     Raises:
         DataError: If the images are missing, or the digits are larger than the frame.
+        RecipeError: If the slowest is faster than the fastest.
 
     Example:
         >>> data = moving_digits(train=8, valid=2, test=2)
         >>> len(data.train.X), data.test.X[0].shape
         (8, (20, 64, 64))
     """
+    if speed[0] > speed[1]:
+        raise RecipeError(f"data.speed: expected the slowest and the fastest, got {speed}")
     images, digests = digit_images(digits, side=side)
     # Not in the order of the file, whose ends were written by other people.
     images = images[np.random.default_rng(0).permutation(len(images))]

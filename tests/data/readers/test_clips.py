@@ -86,3 +86,56 @@ def test_parts_of_moving_digits_have_digits_of_their_own():
     other = moving_digits(train=5, valid=3, test=4, frames=7, size=40, count=1, seed=3)
     assert (other.test.X[3] != parts[2][3]).any()
     assert len(data.files["sklearn/digits"]) == 64
+
+
+def test_classes_are_folders_or_an_array(folder):
+    for name, some in (("b", GREY[:2]), ("a", GREY[2:5])):
+        (folder / "kinds" / name).mkdir(parents=True)
+        for number, clip in enumerate(some):
+            np.savez(folder / "kinds" / name / f"{number}.npz", frames=clip)
+    data = clips(path="kinds", classes=True)
+    assert data.train.y.tolist() == ["a", "a", "a", "b", "b"]
+    assert data.train.ids == ["a/0.npz", "a/1.npz", "a/2.npz", "b/0.npz", "b/1.npz"]
+    np.testing.assert_array_equal(data.train.X[0], GREY[2])
+    y = np.array(list("aabbaabbab"))
+    np.savez(folder / "y.npz", clips=GREY, y=y)
+    data = clips(path="y.npz", classes=True, split=[0.8, 0.2])
+    assert data.test.y.tolist() == ["a", "b"]
+    np.savez(folder / "yy.npz", train=GREY[:6], y_train=y[:6], test=GREY[6:], y_test=y[6:])
+    data = clips(train="kinds", test="y.npz", classes=True)
+    assert len(data.test.y) == 10
+    data = clips(path="yy.npz", classes=True)
+    assert data.test.y.tolist() == list("bbab")
+    with pytest.raises(DataError, match=r"all\.npz: expected an array 'y'; it holds clips"):
+        clips(path="all.npz", classes=True)
+    with pytest.raises(DataError, match="many: expected a folder of clips for each class"):
+        clips(path="many", classes=True)
+    np.savez(folder / "short.npz", clips=GREY, y=y[:3])
+    with pytest.raises(DataError, match="'y' expected the class of each of 10 clips, got <U1 of"):
+        clips(path="short.npz", classes=True)
+
+
+def test_parts_of_two_names_or_without_clips(folder):
+    np.savez(folder / "both.npz", train=GREY, valid=GREY, dev=GREY)
+    with pytest.raises(DataError, match=r"both\.npz: holds both valid and dev; leave one out"):
+        clips(path="both.npz")
+    np.savez(folder / "empty.npz", train=GREY[:0])
+    with pytest.raises(DataError, match=r"empty\.npz: 'train': expected \(n, time, height"):
+        clips(path="empty.npz")
+
+
+def test_a_test_part_is_read_in_the_colours_of_the_training_part(folder):
+    Image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for name, frames in (("colour", rng.integers(0, 256, (3, 6, 5, 3))), ("grey", GREY[0][:3])):
+        (folder / name).mkdir()
+        pages = [Image.fromarray(frame.astype(np.uint8)) for frame in frames]
+        pages[0].save(folder / name / "x.gif", save_all=True, append_images=pages[1:])
+    data = clips(train="colour", test="grey")
+    assert data.test.X[0].shape == (3, 5, 4, 3)
+    assert clips(train="grey").train.X[0].shape == (3, 5, 4, 1)
+
+
+def test_the_slowest_is_not_faster_than_the_fastest():
+    with pytest.raises(RecipeError, match=r"data\.speed: expected the slowest and the fastest"):
+        moving_digits(speed=[3.0, 2.0])

@@ -12,7 +12,7 @@ Patch = Count | Literal["auto"]
 _PLACES = 16  # along each side of a map, that `auto` leaves
 
 
-def check_frames(spec: Spec) -> None:
+def check_clips(spec: Spec) -> None:
     """Raises unless the sequences are clips.
 
     Raises:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import kseq
-from kseq.data.moving_digits import MovingDigits, digit_images
+from kseq.data.digit_images import digit_images
+from kseq.data.moving_digits import MovingDigits
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -51,7 +52,7 @@ def test_training_says_how_long_it_takes_and_how_good_it_is(run):
     done = run("train", "digits.json", "--output", "others", "--set", "training.epochs=1")
     assert done.code == 0, done.err
     first = done.err.splitlines()[0]
-    assert re.fullmatch(r"expected: \d+ s at most, 1 epochs? of [\d.]+ s", first)
+    assert re.fullmatch(r"expected: about \d+ s, 1 epoch of [\d.]+ s", first)
     for word in ("SSIM", "CSI at 100", "persistence"):
         assert word in done.out
     report = "others/digits/1/assets.extra/kseq/report"
@@ -70,14 +71,25 @@ def test_frames_of_a_file_and_of_a_folder(run):
     expected = kseq.load(ARTEFACT).predict(np.stack(list(CLIPS)))
     assert run("predict", ARTEFACT, "clips.npz", "--output", "ahead.npz").code == 0
     found = np.load("ahead.npz")
-    np.testing.assert_array_equal(found["frames"], expected)
+    np.testing.assert_array_equal(found["clips"], expected)
     assert found["names"].tolist() == ["clips.npz[0]", "clips.npz[1]", "clips.npz[2]"]
     done = run("predict", ARTEFACT, "many", "--output", "ahead.npz", "--horizon", "5")
     assert "2 clips, 5 frames each: ahead.npz" in done.err
     found = np.load("ahead.npz")
-    assert found["frames"].shape == (2, 5, 32, 32, 1)
-    np.testing.assert_array_equal(found["frames"][:, :3, ..., 0], expected[:2])
+    assert found["clips"].shape == (2, 5, 32, 32, 1)
+    np.testing.assert_array_equal(found["clips"][:, :3, ..., 0], expected[:2])
     assert found["names"].tolist() == ["one", "two"]
+
+
+def test_what_is_written_can_be_read(run):
+    assert (
+        run("predict", ARTEFACT, "clips.npz", "--output", "ahead.NPZ", "--horizon", "4").code == 0
+    )
+    found = np.load("ahead.NPZ")["clips"]
+    Path("ahead.NPZ").rename("again.npz")
+    assert run("predict", ARTEFACT, "again.npz", "--output", "further.npz").code == 0
+    expected = kseq.load(ARTEFACT).predict(found)
+    np.testing.assert_array_equal(np.load("further.npz")["clips"], expected)
 
 
 def test_an_animation_of_one_clip(run):
@@ -108,6 +120,23 @@ def test_one_bad_file_names_itself(refused, place):
     message = refused(4, "predict", ARTEFACT, "many", "--output", "x.npz")
     assert "two/3.png: is 20 x 32 pixels of 1 channel, but 0.png is 32 x 32" in message
     Image.fromarray(CLIPS[1][3]).save(place / "many" / "two" / "3.png")
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (np.zeros((1, 6, 32, 32), np.uint8), "test.npz[0]: has 6 frames, but at least 7"),
+        (np.zeros((1, 7, 32, 30), np.uint8), "test.npz[0]: has frames of 32 x 30 pixels, but the"),
+    ],
+)
+def test_a_test_part_that_cannot_be_scored_is_named_before_anything_is_trained(
+    refused, test, message, monkeypatch
+):
+    monkeypatch.setattr("kseq.training.fit.Trainer.fit", lambda *_, **__: pytest.fail("trained"))
+    np.savez("train.npz", clips=np.zeros((3, 8, 32, 32), np.uint8))
+    np.savez("test.npz", clips=test)
+    data = '{"reader": "clips", "train": "train.npz", "test": "test.npz"}'
+    assert message in refused(4, "train", "digits.json", "--set", f"data={data}")
 
 
 @pytest.mark.parametrize(

@@ -42,22 +42,22 @@ def foretell(estimator: VideoPredictor, file: str, horizon: int | None, output: 
     frames = estimator.predict(dict(zip(names, clips, strict=True)), horizon=horizon)
     with writing("--output", output) as place:
         if ending == ".gif":
-            write_animation(_bytes(frames[0], estimator.form_.maximum), place)
+            write_animation(_bytes(frames[0], estimator), place)
         else:
-            np.savez_compressed(place, frames=frames, names=np.array(names), allow_pickle=False)
+            with place.open("wb") as archive:  # savez would add an ending of its own
+                np.savez_compressed(archive, clips=frames, names=np.array(names))
     out = console(stderr=True)
     each = f"{counted(frames.shape[1], 'frame')} each"
     out.print(f"{counted(len(clips), 'clip')}, {each}: {output}")
 
 
-def _bytes(frames: np.ndarray, maximum: float) -> np.ndarray:
+def _bytes(frames: np.ndarray, estimator: VideoPredictor) -> np.ndarray:
     """Frames as an animation shows them, `(time, height, width, 1 or 3)`."""
-    if frames.dtype != np.uint8:
-        frames = np.rint(frames * (255 / maximum)).astype(np.uint8)
-    planes = frames[..., None] if frames.ndim == 3 else frames
-    if planes.ndim != 4 or planes.shape[-1] not in (1, 3):
+    form = estimator.form_
+    if len(form.sides) != 2 or form.channels not in (1, 3):
         raise DataError(
-            f"an animation shows planes of 1 or 3 channels, but frames are {frames.shape[1:]}; "
-            "write .npz"
+            f"an animation shows planes of 1 or 3 channels, but frames are {form.shape}; write .npz"
         )
-    return planes
+    if frames.dtype != np.uint8:
+        frames = np.rint(frames * (255 / form.maximum)).astype(np.uint8)
+    return frames.reshape(-1, *form.shape)
