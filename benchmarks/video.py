@@ -5,9 +5,9 @@
     python benchmarks/video.py --generator  # how many clips a second are made, on one core
 
 Keras's side is what its examples do: `ConvLSTM2D` layers that learn to predict the next frame at
-every step of a clip, and foretell by being fed their own frames. It has the filters, kernels and
-patches of the recipe's model, as many layers as its encoder and forecaster together, as many
-updates with the same clips, the same schedule of Adam's step size and clipping, and the same test.
+every step of a clip, and foretell by being fed their own frames. It has the filters, kernels,
+patches and layers of the recipe's model, as many updates with the same clips, the same schedule of
+Adam's step size and clipping, and the same test.
 kseq keeps the weights of the epoch that is best on the validation clips, Keras's side the last.
 
 The result is kept in `results/video.json`.
@@ -44,12 +44,12 @@ SHOWN = ("mse", "frame_mse", "mae", "frame_mae", "ssim", "psnr")
 class Plain:
     """Keras's ConvLSTM2D layers over folded patches, from frames to the next frames."""
 
-    def __init__(self, filters: int, kernel: int, patch: int, side: int, layers: int) -> None:
+    def __init__(self, filters: int, kernel: int, patch: int, side: int) -> None:
         self.patch = patch
         depth = patch * patch
-        inputs = x = keras.Input((None, side, side, depth))
-        for _ in range(layers):
-            x = keras.layers.ConvLSTM2D(filters, kernel, padding="same", return_sequences=True)(x)
+        inputs = keras.Input((None, side, side, depth))
+        layer = keras.layers.ConvLSTM2D(filters, kernel, padding="same", return_sequences=True)
+        x = layer(inputs)
         self.model = keras.Model(inputs, keras.layers.Dense(depth)(x))
 
     def folded(self, clips: Any) -> Any:
@@ -79,7 +79,7 @@ def of_keras(recipe: kseq.Recipe, data: Any, updates: int) -> tuple[Evaluation, 
     window, horizon = task["window"], task["horizon"]
     keras.utils.set_random_seed(recipe.seed)
     side = data.train.X.size // model["patch"]
-    plain = Plain(model["filters"][0], model["kernel_size"], model["patch"], side, layers=2)
+    plain = Plain(model["filters"], model["kernel_size"], model["patch"], side)
     warmup = round(training["warmup"] * updates)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,

@@ -73,7 +73,8 @@ def check_parts(estimator: Estimator, data: Dataset) -> None:
     if y is None:
         raise DataError(
             f"data: the reader gives {gives} without targets, but task.kind {task} takes one each; "
-            "say where they are, such as in data.target (csv) or data.label (jsonl)"
+            "say where they are, such as in data.target (csv), data.label (jsonl) or data.classes "
+            "(clips)"
         )
     _check_steps(estimator, y)
     if task == "regression" and isinstance(y, np.ndarray) and y.dtype.kind == "U":

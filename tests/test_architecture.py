@@ -46,7 +46,7 @@ RANK = {name: len(ROWS) - number for number, row in enumerate(ROWS) for name in 
 EXTRAS = {"matplotlib", "PIL", "pandas", "statsmodels", "tensorflow_serving", "keras_tuner"}
 # An import inside a function for laziness, each with a comment there that says why.
 LAZY = {
-    ("data/moving_digits.py", "sklearn.datasets"),
+    ("data/digit_images.py", "sklearn.datasets"),
     ("data/readers/sample.py", "sklearn.datasets"),
 }
 # importlib.import_module: laziness that these files document.

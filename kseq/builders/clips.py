@@ -28,11 +28,17 @@ def check_clips(spec: Spec) -> None:
 def choose_patch(patch: int | str, spec: Spec) -> int:
     """The side of a patch; what `"auto"` stands for.
 
+    Raises:
+        ValueError: If it is larger than a frame.
+
     Example:
         >>> choose_patch("auto", Spec(features=1, outputs=1, frame=[64, 64], horizon=1))
         4
     """
     if isinstance(patch, int):
+        if patch > min(spec.frame):
+            size = " x ".join(map(str, spec.frame))
+            raise ValueError(f"patch {patch} is larger than a frame of {size} pixels")
         return patch
     return next((side for side in (4, 2) if min(spec.frame) >= side * _PLACES), 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import keras
-from keras import layers
+from keras import layers, ops
 from pydantic import Field
 
 from kseq.builders.clips import Patch, check_clips, choose_patch, folded
@@ -14,9 +14,9 @@ from kseq.layers.conv_lstm import ConvPeephole
 from kseq.layers.frames import FrameRNN, NextFrameCell, Output, StackedConvLSTMCell
 from kseq.layers.frames_ahead import LastSteps
 from kseq.layers.patches import DepthToSpace
-from kseq.layers.sampling import ScheduledSampling
+from kseq.layers.sampling import ReadingLoss, ScheduledSampling
 from kseq.registry import builders
-from kseq.schema import Count
+from kseq.schema import Count, NonNegative
 from kseq.spec import Spec
 
 
@@ -25,7 +25,7 @@ def conv_lstm(
     spec: Spec,
     *,
     form: Literal["encoder_forecaster", "next_frame"] = "encoder_forecaster",
-    filters: Widths = [64],  # noqa: B006 - never changed; the schema reads it
+    filters: Count | Widths = 64,
     kernel_size: Count = 3,
     peephole: ConvPeephole | None = None,
     layer_norm: bool = False,
@@ -33,6 +33,7 @@ def conv_lstm(
     output: Output = "change",
     teacher_forcing: Annotated[float, Field(ge=0, le=1)] = 0.0,
     teacher_forcing_steps: Annotated[int, Field(gt=0)] = 1000,
+    reading_loss: NonNegative = 0.0,
 ) -> keras.Model:
     """Convolutional LSTMs above each other, which read frames and foretell those ahead.
 
@@ -43,7 +44,7 @@ def conv_lstm(
         spec: What the data decides.
         form: `encoder_forecaster`, a stack that reads and one that goes on from its states; or
             `next_frame`, one stack for both, with half the weights.
-        filters: The channels of each layer of a stack.
+        filters: The channels of the layer of a stack, or of each one.
         kernel_size: The places that a filter spans, along each side.
         peephole: What the gates see of the cell state: `diagonal`, each place its own weights, as
             in the paper; `channel`, all places of a channel the same; or nothing.
@@ -55,6 +56,8 @@ def conv_lstm(
         teacher_forcing: The probability that training shows the true frame before each frame
             ahead, at first; it falls to zero in a straight line (scheduled sampling).
         teacher_forcing_steps: The training steps until it is zero.
+        reading_loss: What the squared error of the frames that are read, each foretold from those
+            before it, is multiplied by before it is added to the loss of a training; 0 leaves it.
 
     Raises:
         ValueError: If the sequences are not clips, or there is nothing to foretell.
@@ -74,6 +77,7 @@ def conv_lstm(
             "foretells frames, but the targets are one a clip; choose conv_lstm_classifier"
         )
     patch = choose_patch(patch, spec)
+    filters = [filters] if isinstance(filters, int) else filters
     shape = (None, *spec.frame, spec.features)
     x, future = keras.Input(shape, name="x"), keras.Input(shape, name="future")
     past, ahead = folded(x, patch, "patches"), folded(future, patch, "patches_ahead")
@@ -81,12 +85,21 @@ def conv_lstm(
     sampling = ScheduledSampling(teacher_forcing, teacher_forcing_steps, name="shown")
     cell = NextFrameCell(filters, kernel_size, output=output, name="cell", **stack)
     forecaster = FrameRNN(cell, return_sequences=True, name="forecaster")
-    if form == "encoder_forecaster":
+    if form == "encoder_forecaster" and reading_loss:
+        reader = NextFrameCell(filters, kernel_size, output=output, name="cell", **stack)
+        encoder = FrameRNN(reader, return_sequences=True, return_state=True, name="encoder")
+        shown = ops.concatenate([past, ops.ones_like(past[..., :1])], axis=-1)
+        told, *states, _ = encoder(shown)
+        past = ReadingLoss(reading_loss, name="reading")(past, told, past)
+        frames = forecaster(sampling(past[:, -1:], ahead), initial_state=states)
+    elif form == "encoder_forecaster":
         reader = StackedConvLSTMCell(filters, kernel_size, name="cell", **stack)
         _, *states = FrameRNN(reader, return_state=True, name="encoder")(past)
         frames = forecaster(sampling(past[:, -1:], ahead), initial_state=states)
     else:
         frames = forecaster(sampling(past, ahead))
+        if reading_loss:
+            frames = ReadingLoss(reading_loss, name="reading")(frames, frames, past)
         frames = LastSteps(name="frames_ahead")(frames, ahead)
     if patch > 1:
         frames = DepthToSpace(patch, spec.frame, name="frames")(frames)

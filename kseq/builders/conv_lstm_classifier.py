@@ -19,7 +19,7 @@ from kseq.spec import Spec
 def conv_lstm_classifier(
     spec: Spec,
     *,
-    filters: Widths = [32],  # noqa: B006 - never changed; the schema reads it
+    filters: Count | Widths = 32,
     kernel_size: Count = 3,
     peephole: ConvPeephole | None = None,
     layer_norm: bool = False,
@@ -33,7 +33,7 @@ def conv_lstm_classifier(
 
     Args:
         spec: What the data decides.
-        filters: The channels of each layer.
+        filters: The channels of the layer, or of each one.
         kernel_size: The places that a filter spans, along each side.
         peephole: What the gates see of the cell state: `diagonal`, each place its own weights;
             `channel`, all places of a channel the same; or nothing.
@@ -57,6 +57,7 @@ def conv_lstm_classifier(
     if spec.per_step:
         raise ValueError("gives one answer a clip, but the targets are one a frame")
     inputs = clip_inputs(spec)
+    filters = [filters] if isinstance(filters, int) else filters
     x = folded(inputs.x, choose_patch(patch, spec), "patches")
     for number, width in enumerate(filters, start=1):
         name = f"conv_lstm_{number}"

@@ -89,8 +89,10 @@ def _of_frames(spec: Spec, parameters: Mapping[str, Any]) -> int:
         width = size
     if spec.horizon is None:
         return stack + (2 * width + 1) * spec.outputs
-    stacks = 2 if parameters.get("form") == "encoder_forecaster" else 1
-    return stacks * stack + (sum(filters) + 1) * folded + 8  # and what counts the steps
+    both = parameters.get("form") == "encoder_forecaster"
+    heads = 2 if both and parameters.get("reading_loss") else 1
+    head = (sum(filters) + 1) * folded
+    return (2 if both else 1) * stack + heads * head + 8  # and what counts the steps
 
 
 def _recurrent(parameters: Mapping[str, Any], width: int, units: int) -> int:

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from kseq.cli.options import console, writing
-from kseq.data.clip_files import read_clips
+from kseq.data.clips import as_clips
 from kseq.data.home import locate
 from kseq.errors import DataError
 from kseq.estimators.video import VideoPredictor
@@ -33,19 +33,19 @@ def foretell(estimator: VideoPredictor, file: str, horizon: int | None, output: 
     if output is None or ending not in (".npz", ".gif"):
         raise click.UsageError("--output: frames are written to a file ending in .npz or .gif")
     path = locate(file, folders=True)
-    clips, names = read_clips(path, channels=estimator.form_.channels)
+    clips = as_clips(path, dimensions=estimator.dimensions, fitted=estimator.form_)
     if ending == ".gif" and len(clips) > 1:
         raise click.UsageError(
             f"--output {output}: an animation shows one clip, but {file} holds {len(clips)}; "
             "choose a file ending in .npz"
         )
-    frames = estimator.predict(dict(zip(names, clips, strict=True)), horizon=horizon)
+    frames = estimator.predict(clips, horizon=horizon)
     with writing("--output", output) as place:
         if ending == ".gif":
             write_animation(_bytes(frames[0], estimator), place)
         else:
             with place.open("wb") as archive:  # savez would add an ending of its own
-                np.savez_compressed(archive, clips=frames, names=np.array(names))
+                np.savez_compressed(archive, clips=frames, names=np.array(clips.names))
     out = console(stderr=True)
     each = f"{counted(frames.shape[1], 'frame')} each"
     out.print(f"{counted(len(clips), 'clip')}, {each}: {output}")

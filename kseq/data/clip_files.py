@@ -45,6 +45,7 @@ def read_clips(
     items: list[np.ndarray] = []
     names: list[str] = []
     palettes: list[int] = []  # those whose colours may all be grey
+    drawn: list[int] = []  # those from pictures
     for source in _sources(path):
         name = source.name
         if source.suffix.lower() in ARCHIVES:
@@ -52,11 +53,14 @@ def read_clips(
         else:
             clip, palette = _sequence(source) if source.is_dir() else _animation(source)
             found = [(clip, name)]
+            drawn.append(len(items))
             if palette:
                 palettes.append(len(items))
         items += [clip for clip, _ in found]
         names += [called for _, called in found]
-    if channels != 3 and palettes and all(_grey(items[place]) for place in palettes):
+    if channels == 3:
+        items = [_coloured(clip) if p in drawn else clip for p, clip in enumerate(items)]
+    elif palettes and all(_grey(items[place]) for place in palettes):
         for place in palettes:
             items[place] = items[place][..., :1]
     if {array.ndim for array in items} == {3, 4}:  # archives may leave the channel out
@@ -105,7 +109,9 @@ def _sequence(folder: Path) -> tuple[np.ndarray, bool]:
         key=_order,
     )
     if not files:
-        raise DataError(f"{folder}: holds no images; expected {', '.join(IMAGES)}")
+        inner = [e.name for e in folder.iterdir() if e.is_dir()]
+        hint = f", but the folder {min(inner)}: name this folder itself" if inner else ""
+        raise DataError(f"{folder}: holds no images ({', '.join(IMAGES)}){hint}")
     frames: list[np.ndarray] = []
     palettes: list[bool] = []
     for file in files:
@@ -132,7 +138,7 @@ def _animation(file: Path) -> tuple[np.ndarray, bool]:
 def _pictures(file: Path, *, every: bool = False) -> tuple[list[np.ndarray], bool]:
     """The pictures in a file, `(height, width, channels)`, and whether they have a palette."""
     try:
-        from PIL import Image, ImageSequence
+        from PIL import Image, ImageSequence, UnidentifiedImageError
     except ImportError:
         raise MissingExtraError("reading images", "plot") from None
     try:
@@ -145,18 +151,25 @@ def _pictures(file: Path, *, every: bool = False) -> tuple[list[np.ndarray], boo
             frames = [_pixels(page, palette) for page in pages]
             if len({frame.shape[-1] for frame in frames}) > 1:  # grey pages among coloured ones
                 palette = True
-                frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames]
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as broken:
-        raise DataError(f"{file}: cannot be read as an image: {broken}") from None
+                frames = [_coloured(frame) for frame in frames]
+    except UnidentifiedImageError:
+        raise DataError(f"{file}: cannot be read as an image: it is none") from None
+    except Exception as broken:  # of a damaged file Pillow raises whatever it stumbles over
+        why = f"{broken}" or type(broken).__name__
+        raise DataError(f"{file}: cannot be read as an image: {why}") from None
     return frames, palette
 
 
 def _pixels(picture: Any, palette: bool) -> np.ndarray:
     if picture.mode in ("1", "L", "LA", "I;16", "I", "F") and not palette:
         if picture.mode in ("I;16", "I", "F"):
-            raise ValueError(f"its pixels are {picture.mode}, expected bytes")
+            raise ValueError(f"its pixels are {picture.mode}, expected bytes; convert it")
         return np.asarray(picture.convert("L"))[..., None]
     return np.asarray(picture.convert("RGB"))
+
+
+def _coloured(clip: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(clip, (*clip.shape[:-1], 3))
 
 
 def _grey(clip: np.ndarray) -> bool:
@@ -181,8 +194,16 @@ def several(clips: np.ndarray, name: str) -> np.ndarray:
 
 def _archive(file: Path, name: str) -> list[tuple[np.ndarray, str]]:
     arrays = NpzFile(name, str(file), lambda key: key in ("frames", "clips"))
+    if "frames" in arrays and "clips" in arrays:
+        raise DataError(f"{name}: holds both 'frames', one clip, and 'clips'; leave one out")
     if "frames" in arrays:
-        return [(arrays["frames"], name)]
+        frames = arrays["frames"]
+        if frames.ndim == 4 and frames.shape[-1] > 4:
+            raise DataError(
+                f"{name}: 'frames' is one clip (time, height, width[, channels]), got the shape "
+                f"{frames.shape}; several are called 'clips'"
+            )
+        return [(frames, name)]
     if "clips" in arrays:
         clips = several(arrays["clips"], f"{name}: 'clips'")
         return [(clip, f"{name}[{row}]") for row, clip in enumerate(clips)]

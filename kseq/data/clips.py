@@ -14,6 +14,7 @@ from kseq.data.moving_digits import MovingDigits
 from kseq.errors import DataError
 from kseq.metrics.evaluation import counted
 
+_ROUNDED = 1e-3  # how far beyond the range a value may be, as a share of it
 _SIDES = {1: "width", 2: "height, width", 3: "depth, height, width"}
 
 
@@ -97,9 +98,10 @@ def as_clips(
 
     Args:
         X: `(n, time, height, width)` or `(n, time, height, width, channels)`, bytes or other
-            numbers from 0 to 255 or from 0 to 1; a list of `(time, height, width[, channels])`
-            arrays, whose lengths may differ, or a mapping of names to these; a folder or file that
-            `read_clips` reads; or `MovingDigits`.
+            numbers from 0 to 255, or from 0 to 1 where none is larger; a list of
+            `(time, height, width[, channels])` arrays, whose lengths may differ, or a mapping of
+            names to these; a folder or file that `read_clips` reads; `MovingDigits`; or what this
+            function has given.
         dimensions: The sides of a frame: 1, 2 or 3, in place of the two above.
         fitted: What the frames are like that a model was fitted to.
         frames: The fewest frames that a clip must have.
@@ -113,6 +115,8 @@ def as_clips(
         >>> clips.form.shape, clips.lengths.tolist()
         ((16, 16, 1), [20, 20, 20])
     """
+    if isinstance(X, Clips):
+        return _like(X, fitted, frames)
     if isinstance(X, MovingDigits):
         if dimensions != 2:
             raise DataError(f"{name}: has frames of 2 sides, but task.dimensions is {dimensions}")
@@ -124,34 +128,39 @@ def as_clips(
             flat=True,
         )
         return _like(clips, fitted, frames)
-    names: list[str] | None = None
-    if isinstance(X, (str, Path)):
-        items, names = read_clips(X, channels=None if fitted is None else fitted.channels)
-    elif isinstance(X, Mapping):
-        names, items = [str(key) for key in X], _items(list(X.values()), dimensions, name)
-    else:
-        items = _items(X, dimensions, name)
-    names = names or [f"{name}[{row}]" for row in range(len(items))]
+    items, names = _named(X, dimensions, fitted, name)
     given = [_numbers(item, where) for item, where in zip(items, names, strict=True)]
     flat = _flat(given, names, dimensions)
-    values = [array[..., None] if flat else array for array in given]
-    for array, where in zip(values, names, strict=True):
-        _check(array, where)
-        _same(array.shape[1:], values[0].shape[1:], where, f"{names[0]} has")
+    values: list[np.ndarray] = []
+    for array, where in zip(given, names, strict=True):
+        values.append(_within(array[..., None] if flat else array, where))
+        _alike(values[-1].shape[1:], values[0].shape[1:], where, f"{names[0]} has")
     top = max(float(array.max()) for array in values)
     if fitted is None and 1 < top < 2 and any(array.dtype != np.uint8 for array in values):
         raise DataError(
-            f"{name}: its largest value is {top:g}, so that pixels go neither from 0 to 1 nor from "
-            "0 to 255; clip them to 1, or multiply by 255"
+            f"{name}: its largest value is {top:.4g}, so that pixels go neither from 0 to 1 nor "
+            "from 0 to 255; clip them to 1, or multiply by 255"
         )
-    clips = Clips(
-        values,
-        names,
-        np.array([len(array) for array in values]),
-        FrameForm(values[0].shape[1:-1], values[0].shape[-1], 255.0 if top > 1 else 1.0),
-        flat,
-    )
-    return _like(clips, fitted, frames)
+    form = FrameForm(values[0].shape[1:-1], values[0].shape[-1], 255.0 if top > 1 else 1.0)
+    _check_form(form, dimensions, flat, names[0])
+    _check_scale(values, names, fitted or form, of_model=fitted is not None)
+    lengths = np.array([len(array) for array in values])
+    return _like(Clips(values, names, lengths, form, flat), fitted, frames)
+
+
+def _named(
+    X: Any, dimensions: int, fitted: FrameForm | None, name: str
+) -> tuple[list[Any], list[str]]:
+    """The clips, and what each is called."""
+    if isinstance(X, (str, Path)):
+        items, names = read_clips(X, channels=None if fitted is None else fitted.channels)
+        if fitted is not None and fitted.maximum == 1:  # a picture's bytes are from 0 to 255
+            items = [item / np.float32(255) if item.dtype == np.uint8 else item for item in items]
+        return items, names
+    if isinstance(X, Mapping):
+        return _items(list(X.values()), dimensions, name), [str(key) for key in X]
+    items = _items(X, dimensions, name)
+    return items, [f"{name}[{row}]" for row in range(len(items))]
 
 
 def _items(X: Any, dimensions: int, name: str) -> list[Any]:
@@ -161,6 +170,8 @@ def _items(X: Any, dimensions: int, name: str) -> list[Any]:
         raise DataError(
             f"{name}: expected {form}, a list of clips, or a folder, got {type(X).__name__}"
         )
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
     if hasattr(X, "shape") and len(X.shape) not in (dimensions + 2, dimensions + 3):
         one = len(X.shape) == dimensions + 1
         hint = f"; if it is one clip, pass {name}[None]" if one else ""
@@ -178,11 +189,13 @@ def _numbers(item: Any, where: str) -> np.ndarray:
         array = np.asarray(item)
     except ValueError:
         raise DataError(f"{where}: its frames differ in size") from None
+    if array.dtype.kind == "U":
+        raise DataError(f"{where}: is text; the path of a file or folder is passed by itself")
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected numbers, got {array.dtype}")
     if array.dtype == np.uint8:
         return array
-    if array.dtype.kind == "f":
+    if array.dtype.kind in "bf":  # true is 1
         return array.astype(np.float32, copy=False)
     if array.size and (array.min() < 0 or array.max() > 255):
         low, high = array.min(), array.max()
@@ -207,13 +220,14 @@ def _flat(arrays: Sequence[np.ndarray], names: Sequence[str], dimensions: int) -
     return arrays[0].ndim == dimensions + 1
 
 
-def _check(array: np.ndarray, where: str) -> None:
+def _within(array: np.ndarray, where: str) -> np.ndarray:
+    """The clip, checked, without what rounding has put a little beyond the range."""
     if array.shape[0] == 0:
         raise DataError(f"{where}: has 0 frames")
     if array.size == 0:
         raise DataError(f"{where}: has frames without pixels: {array.shape}")
     if array.dtype == np.uint8:
-        return
+        return array
     finite = np.isfinite(array)
     if not finite.all():
         step, *place, channel = (int(i) for i in np.argwhere(~finite)[0])
@@ -223,13 +237,15 @@ def _check(array: np.ndarray, where: str) -> None:
             "first"
         )
     low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 255:
+    if low < -_ROUNDED or high > 255 * (1 + _ROUNDED):
         raise DataError(
             f"{where}: has values from {low:g} to {high:g}; expected 0 to 255, or 0 to 1"
         )
+    top = 1.0 if high <= 1 + _ROUNDED else 255.0
+    return np.clip(array, 0, top) if low < 0 or high > top else array
 
 
-def _same(got: tuple[int, ...], expected: tuple[int, ...], where: str, who: str) -> None:
+def _alike(got: tuple[int, ...], expected: tuple[int, ...], where: str, who: str) -> None:
     """Raises unless frames `(..., channels)` are alike."""
     if got[:-1] != expected[:-1]:
         raise DataError(f"{where}: has frames of {_size(got)}, but {who} {_size(expected)}")
@@ -237,8 +253,38 @@ def _same(got: tuple[int, ...], expected: tuple[int, ...], where: str, who: str)
         raise DataError(f"{where}: has {_channels(got)} a pixel, but {who} {_channels(expected)}")
 
 
+def _check_form(form: FrameForm, dimensions: int, flat: bool, where: str) -> None:
+    """Raises if the axes seem to have another meaning than they have here."""
+    if dimensions == 3 and flat and form.sides[-1] <= 3:
+        raise DataError(
+            f"{where}: has volumes of {_size(form.shape)}; if these are pictures, set "
+            "task.dimensions to 2"
+        )
+    if not flat and form.sides[0] in (1, 3) and form.channels > 4:
+        raise DataError(
+            f"{where}: has frames of {_size(form.shape)} with {form.channels} channels; channels "
+            "come last: see numpy.moveaxis"
+        )
+
+
+def _check_scale(
+    values: Sequence[np.ndarray], names: Sequence[str], form: FrameForm, *, of_model: bool
+) -> None:
+    """Raises if a clip is on another scale than the others, or than those of the fit."""
+    who = "the model was fitted to values" if of_model else "others go"
+    for array, where in zip(values, names, strict=True):
+        high = float(array.max())
+        if form.maximum == 1 and high > 1:
+            raise DataError(f"{where}: has values above 1, but {who} from 0 to 1; divide by 255")
+        if form.maximum > 1 and array.dtype != np.uint8 and 0 < high <= 1:
+            raise DataError(
+                f"{where}: has no value above {high:g}, but {who} from 0 to 255; multiply by 255, "
+                "or pass bytes"
+            )
+
+
 def _like(clips: Clips, fitted: FrameForm | None, frames: int) -> Clips:
-    """The clips on the scale of those that a model was fitted to.
+    """The clips, on the scale of those that a model was fitted to.
 
     Raises:
         DataError: If their frames are not like those, or a clip has too few.
@@ -250,18 +296,9 @@ def _like(clips: Clips, fitted: FrameForm | None, frames: int) -> Clips:
             )
     if fitted is None:
         return clips
-    _same(clips.form.shape, fitted.shape, clips.names[0], "the model was fitted to")
-    if clips.form.maximum > fitted.maximum:
-        raise DataError(
-            f"{clips.names[0]}: has values above 1, but the model was fitted to values from 0 to 1"
-        )
-    if clips.form.maximum < fitted.maximum and not clips.integers:
-        top = max(float(values.max()) for values in clips.values)
-        if top > 0:
-            raise DataError(
-                f"{clips.names[0]}: has no value above {top:g}, but the model was fitted to values "
-                "from 0 to 255; multiply by 255, or pass bytes"
-            )
+    _alike(clips.form.shape, fitted.shape, clips.names[0], "the model was fitted to")
+    if isinstance(clips.values, MovingDigits) and fitted.maximum == 1:
+        raise DataError(f"{clips.names[0]}: has bytes, but the model was fitted to 0 to 1")
     return replace(clips, form=fitted)
 
 

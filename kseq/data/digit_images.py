@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from kseq.data.files import Files
 from kseq.errors import DataError
 
+Source = Literal["sklearn", "mnist"]
 _MNIST = "mnist_t10k/t10k-images-idx3-ubyte.gz"
 
 
-def digit_images(
-    source: Literal["sklearn", "mnist"], *, side: int | None = None
-) -> tuple[np.ndarray, dict[str, str]]:
+def digit_images(source: Source, *, side: int | None = None) -> tuple[np.ndarray, dict[str, str]]:
     """Images of digits to be moved.
 
     Args:
@@ -27,12 +26,14 @@ def digit_images(
         Bytes `(images, side, side)`, and the digests of the files read.
 
     Raises:
-        DataError: If the file is missing or is not what it should be.
+        DataError: If the file is missing or is not what it should be, or there are no such images.
 
     Example:
         >>> digit_images("sklearn")[0].shape
         (1797, 24, 24)
     """
+    if source not in get_args(Source):
+        raise DataError(f"source: expected one of {', '.join(get_args(Source))}, got {source!r}")
     files = Files()
     if source == "sklearn":
         # Not at the top: it takes half a second, which `kseq data list` would wait for.
@@ -42,7 +43,7 @@ def digit_images(
         digests = {"sklearn/digits": hashlib.sha256(images.tobytes()).hexdigest()}
     else:
         images, digests = _idx(files.content(_MNIST)), files.digests
-    return _resized(images, side or {8: 24, 28: 28}[images.shape[1]]), digests
+    return _resized(images, {8: 24, 28: 28}[images.shape[1]] if side is None else side), digests
 
 
 def _idx(content: bytes) -> np.ndarray:

@@ -78,11 +78,10 @@ class MovingDigits:
     def __len__(self) -> int:
         return self.clips
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        if not 0 <= row < self.clips:
-            raise IndexError(row)
-        clip: np.ndarray = self.draw(np.array([row]))[0]
-        return clip
+    def __getitem__(self, row: int | slice) -> np.ndarray:
+        rows = np.arange(self.clips)[row]  # raises where there is none
+        clips = self.draw(np.atleast_1d(rows))
+        return clips if isinstance(row, slice) else clips[0]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(self.clips))

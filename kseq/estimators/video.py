@@ -33,8 +33,8 @@ _TOGETHER = 2**21  # pixels that are predicted together, or thereabouts
 class VideoPredictor(Estimator):
     """Foretells the frames that follow those of a clip.
 
-    Pixels are bytes, or numbers from 0 to 255 or from 0 to 1; the scaling is part of the saved
-    model, so that it takes and gives pixels as they are.
+    Pixels are bytes, or numbers from 0 to 255, or from 0 to 1 where no pixel of the fit is larger.
+    The scaling is part of the saved model, so that it takes and gives pixels as they are.
 
     Args:
         window: Frames that the model sees.
@@ -144,6 +144,14 @@ class VideoPredictor(Estimator):
         least = window + horizon
         known = self.form_ if onward else None
         clips = as_clips(X, dimensions=task["dimensions"], fitted=known, frames=least, name="clips")
+        high = [value for value in task["thresholds"] or () if value > clips.form.maximum]
+        if high:
+            raise DataError(
+                f"task.thresholds: {high[0]:g} is above the largest value of a pixel, "
+                f"{clips.form.maximum:g}"
+            )
+        if isinstance(validation_data, tuple) and len(validation_data) == 2:
+            raise DataError("validation_data: expected clips alone, got a pair")
         if validation_data is not None:
             watched = as_clips(
                 validation_data,

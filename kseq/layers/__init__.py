@@ -14,7 +14,7 @@ from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.layers.patches import DepthToSpace, SpaceToDepth
 from kseq.layers.pooling import SequencePooling
 from kseq.layers.recurrent import GRU, LSTM, SimpleRNN
-from kseq.layers.sampling import ScheduledSampling
+from kseq.layers.sampling import ReadingLoss, ScheduledSampling
 from kseq.layers.scaling import Standardize
 from kseq.layers.shuffle import DimensionShuffle
 from kseq.layers.slstm import SLSTM, SLSTMCell
@@ -41,6 +41,7 @@ __all__ = [
     "MaskedConv1D",
     "MaskedMaxPooling1D",
     "NextFrameCell",
+    "ReadingLoss",
     "SLSTMCell",
     "ScheduledSampling",
     "SequencePooling",

@@ -233,8 +233,8 @@ class ConvLSTMCell(keras.layers.Layer):
 def _each(value: Any, rank: int, name: str) -> tuple[int, ...]:
     """One integer for each side of a map."""
     values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank:
-        raise ValueError(f"{name}: expected an integer or {rank} of them, got {value!r}")
+    if len(values) != rank or min(values) < 1:
+        raise ValueError(f"{name}: expected a positive integer or {rank} of them, got {value!r}")
     return values
 
 
@@ -242,7 +242,8 @@ def _each(value: Any, rank: int, name: str) -> tuple[int, ...]:
 class ConvLSTM(keras.layers.RNN):
     """A convolutional LSTM over a sequence of maps: lines, planes or volumes.
 
-    Use it as `keras.layers.ConvLSTM2D`, for maps of any rank; `ConvLSTMCell` has the equations.
+    Use it as `keras.layers.ConvLSTM2D`, for maps of any rank, but for dropout, regularizers and
+    constraints, which it has not; `ConvLSTMCell` has the equations.
 
     Args:
         filters: Positive integer, the channels of the output.

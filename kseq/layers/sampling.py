@@ -1,4 +1,4 @@
-"""What the steps of a forecast start from."""
+"""How a forecast of frames is taught: what its steps start from, and what it learns by reading."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from kseq.losses import FrameError
 
 
 @keras.saving.register_keras_serializable(package="kseq")
@@ -92,3 +94,50 @@ class ScheduledSampling(keras.layers.Layer):
             "decay": self.decay,
             "seed": self.seed,
         }
+
+
+@keras.saving.register_keras_serializable(package="kseq")
+class ReadingLoss(keras.layers.Layer):
+    """Adds to the loss of a training how badly the frames that are read were foretold.
+
+    A model that reads K frames can foretell each but the first from those before it. What it says
+    of them is compared as `kseq.losses.FrameError` compares frames, by the squared error.
+
+    Args:
+        weight: What the error is multiplied by.
+        **kwargs: What `keras.layers.Layer` takes.
+
+    Call arguments:
+        inputs: Whatever is to go on.
+        told: What was foretold at every step, `(batch, time or more, ..., channels)`.
+        read: The frames that were read, `(batch, time, ..., channels)`.
+        training: Whether to add the loss.
+
+    Returns:
+        The inputs.
+
+    Example:
+        >>> frames = keras.ops.ones((1, 3, 4, 4, 1))
+        >>> layer = ReadingLoss(0.5)
+        >>> _ = layer(frames, frames, frames, training=True)
+        >>> float(layer.losses[0])
+        0.0
+    """
+
+    def __init__(self, weight: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weight = weight
+        self._error = FrameError("mse")
+
+    def call(self, inputs: Any, told: Any, read: Any, training: bool = False) -> Any:
+        if training:
+            told = told[:, : ops.shape(read)[1] - 1]
+            error = self._error(ops.cast(read[:, 1:], "float32"), ops.cast(told, "float32"))
+            self.add_loss(self.weight * error)
+        return inputs
+
+    def compute_output_shape(self, inputs_shape: Any, told_shape: Any, read_shape: Any) -> Any:
+        return inputs_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight": self.weight}

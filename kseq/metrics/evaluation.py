@@ -77,11 +77,11 @@ class Evaluation:
     metrics: dict[str, float]
     baselines: dict[str, dict[str, float]]
     primary: str
-    truth: Any
-    predicted: Any
+    truth: Any = field(repr=False)
+    predicted: Any = field(repr=False)
     labels: Sequence[Any] | None = None
-    probabilities: Any = None
-    references: dict[str, Any] = field(default_factory=dict)
+    probabilities: Any = field(default=None, repr=False)
+    references: dict[str, Any] = field(default_factory=dict, repr=False)
     by_step: dict[str, list[float]] = field(default_factory=dict)
     items: int
     notes: dict[str, Any] = field(default_factory=dict)

@@ -108,6 +108,7 @@ def test_of_tags(model, spec):
         {},
         {"filters": [5, 3], "kernel_size": 5, "peephole": "channel", "layer_norm": True},
         {"form": "next_frame", "filters": [4, 4, 2], "peephole": "diagonal", "patch": 3},
+        {"reading_loss": 1.0, "filters": 5},
     ],
     ids=str,
 )

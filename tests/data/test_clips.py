@@ -90,8 +90,19 @@ BAD = {
     "negative": (spoiled((2, 0, 0, 0), -1), r"X\[2\]: has values from -1 to .*; expected 0 to 255"),
     "integers": (BYTES.astype(int) + 1, r"X\[\d\]: has values from .* to 256; expected 0 to 255"),
     "masked": (np.ma.masked_equal(BYTES, 7), r"X\[0\]: has masked pixels; fill them first"),
+    "mixed scales": (
+        [BYTES[0].astype(float), BYTES[1] / 255],
+        r"X\[1\]: has no value above 1, but others go from 0 to 255; multiply by 255",
+    ),
+    "bools among bytes": ([BYTES[0], BYTES[1] > 9], r"X\[1\]: has no value above 1, but others"),
+    "channels first": (
+        np.zeros((2, 4, 3, 6, 5)),
+        r"X\[0\]: has frames of 3 x 6 pixels with 5 channels; channels come last",
+    ),
+    "paths": (["a.gif", "b.gif"], r"X\[0\]: is text; the path of a file or folder is passed by"),
     "above one": (BYTES / 250, r"X: its largest value is 1\.02, .*clip them to 1, or multiply by"),
-    "words": ([["a", "b"]], r"X\[0\]: expected numbers"),
+    "words": ([["a", "b"]], r"X\[0\]: is text"),
+    "dates": ([np.zeros(3, "M8[D]")], r"X\[0\]: expected numbers, got datetime64"),
     "text": (b"clips", r"X: expected .* a folder, got bytes"),
     "none": (None, r"X: expected .* got NoneType"),
     "frames of two sizes": ([[BYTES[0, 0], BYTES[0, 0, :5]]], r"X\[0\]: its frames differ in size"),
@@ -113,7 +124,11 @@ def test_what_cannot_be_used_is_named(bad):
         (BYTES, FrameForm((6, 5), 1, 255.0), "6 x 4 pixels, but the model was fitted to 6 x 5"),
         (BYTES, FrameForm((6, 4), 3, 255.0), "1 channel a pixel, but the model was fitted to 3"),
         (BYTES, FrameForm((6, 4), 1, 1.0), "values above 1, but the model was fitted to values"),
-        (BYTES / 255, GREY, r"no value above 1, but the model .* multiply by 255, or pass bytes"),
+        (
+            BYTES / 255,
+            GREY,
+            r"no value above 0\.97\d*, but the model .* multiply by 255, or pass bytes",
+        ),
     ],
 )
 def test_what_is_not_like_the_fit_is_named(X, form, message):
@@ -172,3 +187,42 @@ def test_moving_digits_are_others_in_every_epoch_but_not_where_they_are_scored()
     np.testing.assert_array_equal(before[1][..., 0], digits.draw(np.arange(4))[:, :3])
     with pytest.raises(DataError, match=r"has frames of 2 sides, but task\.dimensions is 3"):
         as_clips(digits, dimensions=3)
+
+
+def test_what_rounding_puts_beyond_the_range_is_brought_back():
+    for top in (1, 255):
+        X = np.linspace(-1e-4, top * 1.0005, 3 * 5 * 6 * 4).reshape(3, 5, 6, 4)
+        clips = as_clips(X)
+        assert clips.form.maximum == top
+        found = np.stack(list(clips.values))
+        assert found.min() == 0
+        assert found.max() == top
+
+
+def test_volumes_that_seem_to_be_pictures():
+    message = r"X\[0\]: has volumes of 6 x 4 x 1 pixels; if these are pictures, set task\.dim"
+    with pytest.raises(DataError, match=message):
+        as_clips(BYTES[..., None], dimensions=3)
+
+
+def test_an_array_of_objects_is_a_list():
+    X = np.empty(2, object)
+    X[:] = [BYTES[0], BYTES[1][:4]]
+    assert as_clips(X).lengths.tolist() == [5, 4]
+
+
+def test_checked_clips_may_be_passed_on():
+    clips = as_clips(BYTES)
+    assert as_clips(clips, fitted=GREY).form == GREY
+    with pytest.raises(DataError, match="at least 9 are needed"):
+        as_clips(clips, frames=9)
+
+
+def test_pictures_are_bytes_whatever_a_model_was_fitted_to(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    for number, frame in enumerate(BYTES[0]):
+        Image.fromarray(frame).save(tmp_path / f"{number}.png")
+    clips = as_clips(tmp_path, fitted=FrameForm((6, 4), 1, 1.0))
+    np.testing.assert_allclose(clips.values[0][..., 0], BYTES[0] / 255, atol=1e-6)
+    clips = as_clips(tmp_path, fitted=FrameForm((6, 4), 3, 255.0))
+    np.testing.assert_array_equal(clips.values[0], np.repeat(BYTES[0][..., None], 3, axis=-1))

@@ -99,6 +99,8 @@ def test_it_is_a_sequence_of_clips():
     clips = made(clips=3)
     assert len(clips) == 3
     assert [clip.shape for clip in clips] == [(40, 32, 32)] * 3
+    np.testing.assert_array_equal(clips[-1], clips[2])
+    np.testing.assert_array_equal(clips[1:], clips.draw(np.array([1, 2])))
     with pytest.raises(IndexError):
         clips[3]
 
@@ -155,3 +157,8 @@ def test_a_file_that_holds_no_images_is_named(tmp_path, monkeypatch):
     file.write_bytes(b"nothing")
     with pytest.raises(DataError, match="not a gzip file"):
         digit_images("mnist")
+
+
+def test_there_are_no_other_images():
+    with pytest.raises(DataError, match="source: expected one of sklearn, mnist, got 'mnits'"):
+        digit_images("mnits")

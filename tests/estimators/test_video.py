@@ -60,6 +60,25 @@ def test_thresholds_are_above_zero(thresholds):
         make(thresholds=thresholds).fit(bars())
 
 
+def test_thresholds_are_within_the_range():
+    with pytest.raises(DataError, match=r"task\.thresholds: 300 is above the largest value .* 255"):
+        make(thresholds=[20, 300]).fit(bars())
+
+
+def test_targets_are_not_given():
+    with pytest.raises(DataError, match="validation_data: expected clips alone, got a pair"):
+        make().fit(bars(), validation_data=(bars(), None))
+
+
+def test_filters_may_be_one_number():
+    video = make(model={"filters": 4}).fit(bars())
+    assert video.set_params(model__filters=[4]).fit(bars()).history_ == video.history_
+
+
+def test_an_evaluation_is_shown_in_a_line(fitted):
+    assert len(repr(fitted.evaluate(bars(3)))) < 3000
+
+
 @pytest.mark.parametrize("form", ["bytes", "floats", "channels", "list", "longer"])
 def test_frames_come_back_as_they_were_given(fitted, form):
     X = bars(5, WINDOW)
@@ -201,6 +220,21 @@ def test_losses(loss):
     output = "sigmoid" if loss == "bce" else "change"
     video = make(model={"output": output}, training={"loss": loss, "epochs": 8}).fit(bars())
     assert video.history_["loss"][-1] < video.history_["loss"][0]
+
+
+@pytest.mark.parametrize("form", ["encoder_forecaster", "next_frame"])
+def test_what_is_read_teaches_too(form):
+    """The loss of the training is larger by it, that of the validation is not."""
+    start = {"learning_rate": 1e-9, "epochs": 1}
+    plain = make(model={"form": form}, training=start).fit(bars())
+    more = make(model={"form": form, "reading_loss": 1.0}, training=start).fit(bars())
+    assert more.history_["val_loss"] == pytest.approx(plain.history_["val_loss"], rel=1e-4)
+    # An untrained model says of every frame that it is the one before it.
+    moved = np.mean(np.diff(bars().astype(float) / 255, axis=1) ** 2)
+    added = more.history_["loss"][0] - plain.history_["loss"][0]
+    assert added == pytest.approx(moved, rel=0.01)
+    X = bars(2, WINDOW)
+    np.testing.assert_array_equal(more.predict(X), plain.predict(X))
 
 
 def test_cross_entropy_needs_probabilities():

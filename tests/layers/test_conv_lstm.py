@@ -237,7 +237,7 @@ def test_wrong_arguments():
         ConvLSTM(2, 3, peephole="full")
     with pytest.raises(ValueError, match="padding: expected 'valid' or 'same', got 'causal'"):
         ConvLSTM(2, 3, padding="causal")
-    with pytest.raises(ValueError, match=r"kernel_size: expected an integer or 2 of them"):
+    with pytest.raises(ValueError, match=r"kernel_size: expected a positive integer or 2 of them"):
         ConvLSTM(2, (3, 3, 3)).build((None, None, 8, 8, 1))
     with pytest.raises(ValueError, match="with one, two or three axes between"):
         ConvLSTM(2, 3).build((None, None, 8))

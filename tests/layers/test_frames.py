@@ -8,7 +8,7 @@ import pytest
 
 from kseq.layers.frames import FrameRNN, NextFrameCell, StackedConvLSTMCell
 from kseq.layers.frames_ahead import FramesAhead, LastSteps
-from kseq.layers.sampling import ScheduledSampling
+from kseq.layers.sampling import ReadingLoss, ScheduledSampling
 
 
 def randomised(layer, seed=3):
@@ -155,3 +155,17 @@ def test_wrong_arguments():
     for option in ("stateful", "unroll"):
         with pytest.raises(ValueError, match=f"{option}: not for maps"):
             FrameRNN(StackedConvLSTMCell([4], 3), **{option: True})
+
+
+def test_what_is_learned_by_reading():
+    """The second to the last frame read, each foretold at the step before it."""
+    layer = ReadingLoss(0.5)
+    told = np.random.default_rng(1).normal(size=(2, 7, 6, 6, 1)).astype("float32")
+    read = FRAMES.astype("float32")
+    passed = np.arange(3.0)
+    np.testing.assert_array_equal(layer(passed, told, read, training=True), passed)
+    expected = 0.5 * np.mean((told[:, :4] - read[:, 1:]) ** 2)
+    assert float(layer.losses[0]) == pytest.approx(expected, rel=1e-6)
+    layer(passed, told, read, training=False)
+    assert not layer.losses
+    assert ReadingLoss.from_config(layer.get_config()).weight == 0.5

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from kseq.data.dataset import Dataset, Part
-from kseq.data.digit_images import digit_images
+from kseq.data.digit_images import Source, digit_images
 from kseq.data.moving_digits import MovingDigits
 from kseq.errors import RecipeError
 from kseq.registry import readers
@@ -25,7 +25,7 @@ _SHARES = (0.8, 0.9)
 @readers.register("moving_digits")
 def moving_digits(
     *,
-    digits: Literal["sklearn", "mnist"] = "sklearn",
+    digits: Source = "sklearn",
     train: Clips = 1000,
     valid: Clips = 100,
     test: Clips = 200,
