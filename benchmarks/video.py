@@ -10,7 +10,7 @@ patches and layers of the recipe's model, as many updates with the same clips, t
 Adam's step size and clipping, and the same test.
 kseq keeps the weights of the epoch that is best on the validation clips, Keras's side the last.
 
-The result is kept in `results/video.json`.
+The result is kept in `results/video.json`, and with its picture put into the README.
 """
 
 from __future__ import annotations
@@ -33,11 +33,16 @@ from kseq.data.digit_images import digit_images
 from kseq.data.moving_digits import MovingDigits
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.video import evaluate_video
+from kseq.report import canvas, films
 from kseq.run import read_data
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "recipes" / "moving_digits.yaml"
 RESULTS = HERE / "results" / "video.json"
+README = HERE.parent / "README.md"
+PICTURE = HERE.parent / "docs" / "pictures" / "moving_digits.png"
+BEGIN, END = "<!-- video: made by benchmarks/video.py -->", "<!-- video end -->"
+NAMES = {"kseq": "`conv_lstm`", "keras": "Keras ConvLSTM2D", "persistence": "last frame repeated"}
 SHOWN = ("mse", "frame_mse", "mae", "frame_mae", "ssim", "psnr")
 
 
@@ -118,6 +123,27 @@ def of_keras(recipe: kseq.Recipe, data: Any, updates: int) -> tuple[Evaluation, 
     return scored, {"parameters": plain.model.count_params(), "seconds": seconds}
 
 
+def table() -> str:
+    """The result as a Markdown table."""
+    result = json.loads(RESULTS.read_text())
+    ahead = range(0, len(result["kseq"]["by_step"]), 3)
+    titles = ["MSE", "a frame", "of persistence", *(f"+{step + 1}" for step in ahead)]
+    titles += ["SSIM", "PSNR dB", "weights", "s"]
+    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    floor = result["persistence"]["metrics"]["mse"]
+    for name in ("kseq", "keras", "persistence"):
+        row = result[name]
+        metrics = row["metrics"]
+        cells = [f"{metrics['mse']:.4f}", f"{metrics['frame_mse']:.1f}"]
+        cells.append(f"{100 * metrics['mse'] / floor:.1f} %")
+        cells += [f"{row['by_step'][step]:.4f}" for step in ahead]
+        cells += [f"{metrics['ssim']:.3f}", f"{metrics['psnr']:.1f}"]
+        cost = [f"{row['parameters']:,}", f"{row['seconds']:.0f}"] if "seconds" in row else ["", ""]
+        lines.append(f"| {NAMES[name]} | {' | '.join([*cells, *cost])} |")
+    what = f"{result['updates']:,} updates of 8 clips, {result['clips']} test clips"
+    return "\n".join([*lines, "", f"{what}; {result['machine']}."])
+
+
 def generator() -> None:
     """Prints how many clips of 20 frames of 64 x 64 with two digits are made a second of CPU."""
     clips = MovingDigits(digit_images("sklearn")[0], clips=2000)
@@ -173,6 +199,10 @@ def main() -> None:
     }
     if not given.updates:
         RESULTS.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
+        canvas.write(films.filmstrip(mine), PICTURE)
+        text = README.read_text()
+        before, rest = text.split(BEGIN)
+        README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}")
     print(f"{updates} updates, {result['clips']} test clips, {result['machine']}")
     for name in ("kseq", "keras", "persistence"):
         row = result[name]

@@ -55,6 +55,13 @@ def test_the_scores_are_those_recorded():
     assert table == scores.table()
 
 
+def test_the_scores_of_video_are_those_recorded(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    video = script(ROOT / "benchmarks" / "video.py")
+    shown = README.split(video.BEGIN)[1].split(video.END)[0].strip()
+    assert shown == video.table()
+
+
 def test_every_recorded_score_is_of_the_recipe_as_it_is():
     scores = script(ROOT / "benchmarks" / "scores.py")
     recorded = scores.load()
