@@ -66,6 +66,7 @@ def test_the_shift_is_the_best_on_what_was_held_out(both):
         tuned._tags.decoder.outside_shift.assign(shift)
 
 
+@pytest.mark.slow
 def test_it_travels(both, tmp_path):
     tuned = both[1]
     copy, loaded = pickle.loads(pickle.dumps(tuned)), kseq.load(tuned.save(tmp_path / "tagger"))

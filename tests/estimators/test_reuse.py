@@ -43,7 +43,15 @@ def assembled(monkeypatch) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:y, held out of it")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            kind, marks=[pytest.mark.slow] if kind in ("text classifier", "tagger", "video") else []
+        )
+        for kind in KINDS
+    ],
+)
 def test_a_model_that_was_used_before_is_as_good_as_new(kind):
     case = make_case(kind)
     first = answers(case.fit(), case.asked)

@@ -207,7 +207,7 @@ def test_the_same_weights_have_the_same_paths(kind):
     assert all(path.startswith("letters/") for path in paths[0])
 
 
-@pytest.mark.parametrize("kind", ["cnn", "lstm"])
+@pytest.mark.parametrize("kind", ["cnn", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_it_learns_is_saved_reloaded_and_exported(kind, tmp_path):
     ids = keras.Input((None, None), dtype="int32", name="ids")
     features = make(kind)(ids)

@@ -83,6 +83,7 @@ def test_wnut17_submissions(of, system, repaired):
     )
 
 
+@pytest.mark.slow
 def test_uner_zh_gsd(of):
     files = of("uner_zh_gsd", "iob2.gz", train="train", valid="dev", test="test")
     data = conll(**files, token=1, tag=2, strict=True)
