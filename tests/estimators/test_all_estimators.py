@@ -184,6 +184,9 @@ def test_a_pickle_predicts_the_same_in_another_process(tmp_path):
     expected = {}
     for kind in KINDS:
         estimator, case = make_fitted(kind)
+        if kind == "video":  # the other process knows no builder of the tests
+            shipped = {"model": {"filters": [4]}}
+            estimator = clone(case.estimator).set_params(**shipped).fit(*case.given)
         expected[kind] = answers(estimator, case.asked)
         (tmp_path / kind).write_bytes(pickle.dumps((estimator, case.asked)))
     code = (
