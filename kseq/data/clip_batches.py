@@ -4,78 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from kseq.data.clips import Clips
+from kseq.data.windows import OriginBatches
 
 
-class ClipBatches(keras.utils.PyDataset):
+class ClipBatches(OriginBatches):
     """Windows cut from clips when they are needed, never all at once.
+
+    Clips that are drawn are others in every epoch where there is a seed, and stay the same without.
 
     Args:
         clips: The clips.
         origins: For each window its clip and the first frame to foretell, `(windows, 2)`.
-        window: Frames seen.
-        horizon: Frames foretold.
-        batch_size: Windows a batch.
-        seed: Of the order of every epoch; None keeps the order, and with it the clips that are
-            drawn.
-        epochs: Epochs that were run before.
+        **how: `window`, `horizon`, `batch_size`, `seed` and `epochs`, see `OriginBatches`.
     """
 
-    def __init__(
-        self,
-        clips: Clips,
-        origins: np.ndarray,
-        *,
-        window: int,
-        horizon: int,
-        batch_size: int,
-        seed: int | None = None,
-        epochs: int = 0,
-    ) -> None:
-        super().__init__()
+    def __init__(self, clips: Clips, origins: np.ndarray, **how: Any) -> None:
+        super().__init__(origins, **how)
         self.clips = clips
-        self.origins = origins
-        self.window = window
-        self.horizon = horizon
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = epochs + 1
-        self._order = self._draw()
-
-    @property
-    def num_batches(self) -> int:
-        """Batches an epoch."""
-        return -(-len(self.origins) // self.batch_size)
-
-    def __len__(self) -> int:
-        return self.num_batches
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The raw frames seen and ahead, and those ahead again from 0 to 1, all float32."""
-        frames = self.frames(slice(index * self.batch_size, (index + 1) * self.batch_size))
+        frames = self.frames(index)
         x, future = frames[:, : self.window], frames[:, self.window :]
         return {"x": x, "future": future}, future / np.float32(self.clips.form.maximum)
 
-    def frames(self, places: slice) -> np.ndarray:
-        """Whole windows, `(batch, window + horizon, ..., channels)`, float32."""
-        rows, origins = self._order[places].T
+    def frames(self, index: int) -> np.ndarray:
+        """The whole windows of a batch, `(batch, window + horizon, ..., channels)`, float32."""
+        rows, origins = self.batch(index).T
         epoch = 0 if self.seed is None else self.epoch
         starts, count = origins - self.window, self.window + self.horizon
         return self.clips.window(rows, starts, count, epoch=epoch).astype(np.float32)
-
-    def on_epoch_end(self) -> None:
-        """Draws the order of the next epoch."""
-        self.epoch += 1
-        self._order = self._draw()
-
-    def _draw(self) -> np.ndarray:
-        if self.seed is None:
-            return self.origins
-        order: Any = np.random.default_rng([self.seed, self.epoch]).permutation(self.origins)
-        return order
 
 
 def clip_origins(lengths: np.ndarray, window: int, horizon: int, *, stride: int = 1) -> np.ndarray:

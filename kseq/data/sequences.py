@@ -166,9 +166,7 @@ def _from_array(array: np.ndarray, name: str, *, training: bool) -> Sequences:
         )
     if array.ndim in (2, 4):
         array = array[..., None]
-    elif array.ndim > 4:
-        pass
-    elif training and array.shape[1] == 1 and array.shape[2] > 1:
+    elif array.ndim == 3 and training and array.shape[1] == 1 and array.shape[2] > 1:
         raise DataError(
             f"{name}: has sequences of 1 time step with {array.shape[2]} features, got "
             f"{array.shape}" + _TURN.format(name=name)

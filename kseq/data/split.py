@@ -217,7 +217,7 @@ def _same_form(parts: dict[str, Part]) -> dict[str, Part]:
         isinstance(part.X, list) and isinstance(part.X[0], (str, list)) for part in parts.values()
     ):
         return parts
-    first: list[Any] = [part.X[0] for part in parts.values()]  # type: ignore[index]
+    first: list[Any] = [next(iter(part.X)) for part in parts.values()]
     if any(np.ndim(one) > 2 for one in first):
         return parts  # clips, which may be large and need no common form
     lengths = {len(sequence) for part in parts.values() for sequence in part.X}

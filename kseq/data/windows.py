@@ -10,17 +10,15 @@ import numpy as np
 Origin = tuple[np.ndarray, int]  # rows of a series `(time, columns)`, first row to forecast
 
 
-class WindowBatches(keras.utils.PyDataset):
-    """Windows cut from series when they are needed, never all at once.
+class OriginBatches(keras.utils.PyDataset):
+    """Batches of windows, each known by its origin: where what is to be said begins.
+
+    The order of epoch `e`, counted from 1, depends on `(seed, e)` alone.
 
     Args:
-        inputs: All series end to end, `(rows, features)`, without gaps.
-        targets: The same rows, `(rows, outputs)`; NaN is absent.
-        future: The same rows, `(rows, future)`, or None.
-        origins: Row of the first step to forecast, one a window; `origin - window` to
-            `origin + horizon` lie within one series.
+        origins: One for each window.
         window: Steps seen.
-        horizon: Steps forecast.
+        horizon: Steps ahead.
         batch_size: Windows a batch.
         seed: Of the order of every epoch; None keeps the order of the origins.
         epochs: Epochs that were run before.
@@ -28,9 +26,6 @@ class WindowBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        inputs: np.ndarray,
-        targets: np.ndarray,
-        future: np.ndarray | None,
         origins: np.ndarray,
         *,
         window: int,
@@ -40,15 +35,12 @@ class WindowBatches(keras.utils.PyDataset):
         epochs: int = 0,
     ) -> None:
         super().__init__()
-        self.inputs = inputs.astype(np.float32)
-        self.targets = targets.astype(np.float32)
-        self.future = None if future is None else future.astype(np.float32)
         self.origins = origins
+        self.window = window
+        self.horizon = horizon
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = epochs + 1
-        self._before = np.arange(-window, 0)
-        self._after = np.arange(horizon)
         self._order = self._draw()
 
     @property
@@ -59,12 +51,9 @@ class WindowBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.num_batches
 
-    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size, None]
-        x, y = self.inputs[rows + self._before], self.targets[rows + self._after]
-        if self.future is None:
-            return x, y
-        return {"x": x, "future": self.future[rows + self._after]}, y
+    def batch(self, index: int) -> np.ndarray:
+        """The origins of one batch of this epoch."""
+        return self._order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def on_epoch_end(self) -> None:
         """Draws the order of the next epoch."""
@@ -74,7 +63,43 @@ class WindowBatches(keras.utils.PyDataset):
     def _draw(self) -> np.ndarray:
         if self.seed is None:
             return self.origins
-        return np.random.default_rng([self.seed, self.epoch]).permutation(self.origins)
+        order: Any = np.random.default_rng([self.seed, self.epoch]).permutation(self.origins)
+        return order
+
+
+class WindowBatches(OriginBatches):
+    """Windows cut from series when they are needed, never all at once.
+
+    Args:
+        inputs: All series end to end, `(rows, features)`, without gaps.
+        targets: The same rows, `(rows, outputs)`; NaN is absent.
+        future: The same rows, `(rows, future)`, or None.
+        origins: Row of the first step to forecast, one a window; `origin - window` to
+            `origin + horizon` lie within one series.
+        **how: `window`, `horizon`, `batch_size`, `seed` and `epochs`, see `OriginBatches`.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        future: np.ndarray | None,
+        origins: np.ndarray,
+        **how: Any,
+    ) -> None:
+        super().__init__(origins, **how)
+        self.inputs = inputs.astype(np.float32)
+        self.targets = targets.astype(np.float32)
+        self.future = None if future is None else future.astype(np.float32)
+        self._before = np.arange(-self.window, 0)
+        self._after = np.arange(self.horizon)
+
+    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
+        rows = self.batch(index)[:, None]
+        x, y = self.inputs[rows + self._before], self.targets[rows + self._after]
+        if self.future is None:
+            return x, y
+        return {"x": x, "future": self.future[rows + self._after]}, y
 
 
 def origins(length: int, window: int, horizon: int, *, start: int = 0) -> np.ndarray:

@@ -267,8 +267,8 @@ class VideoPredictor(Estimator):
         size = int(np.prod(self.form_.shape)) * (window + steps)
         together = max(4, _TOGETHER // size)
         batches = ClipBatches(clips, origins, window=window, horizon=horizon, batch_size=together)
-        for start in range(0, len(origins), together):
-            yield batches.frames(slice(start, start + together))
+        for index in range(batches.num_batches):
+            yield batches.frames(index)
 
     def _run(self, x: np.ndarray, horizon: int) -> np.ndarray:
         """The frames that follow `(batch, window, ..., channels)`, on the scale of the clips."""

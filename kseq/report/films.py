@@ -33,10 +33,7 @@ def filmstrip(evaluation: Evaluation, *, window: int = 0) -> Figure:
     Raises:
         MissingExtraError: If matplotlib is not installed.
     """
-    seen, truth, foretold = (
-        _pictures(part[window])
-        for part in (evaluation.references["seen"], evaluation.truth, evaluation.predicted)
-    )
+    seen, truth, foretold = _window(evaluation, window)
     error = np.abs(truth - foretold)
     before, ahead = _chosen(len(seen)), _chosen(len(truth))
     rows = [
@@ -93,10 +90,7 @@ def animation(evaluation: Evaluation) -> np.ndarray:
     """
     films = []
     for window in range(min(_CLIPS, len(evaluation.truth))):
-        seen, truth, foretold = (
-            _pictures(part[window])
-            for part in (evaluation.references["seen"], evaluation.truth, evaluation.predicted)
-        )
+        seen, truth, foretold = _window(evaluation, window)
         above, below = np.concatenate([seen, truth]), np.concatenate([seen, foretold])
         large = math.ceil(_LARGE / min(above.shape[1:3]))
         above, below = (_bytes(film, large) for film in (above, below))
@@ -147,6 +141,12 @@ def lead_times(evaluation: Evaluation) -> Figure:
     title = f"Scores by lead time: {score_line(evaluation)}"
     canvas.heading(figure, title, beside_line(evaluation), key=panels[0])
     return figure
+
+
+def _window(evaluation: Evaluation, window: int) -> list[np.ndarray]:
+    """The frames seen, the true ones ahead and those foretold, as pictures."""
+    parts = (evaluation.references["seen"], evaluation.truth, evaluation.predicted)
+    return [_pictures(part[window]) for part in parts]
 
 
 def _chosen(count: int) -> np.ndarray:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from kseq.metrics.evaluation import counted
+
 
 class Progress(keras.callbacks.Callback):
     """A progress bar over the epochs, with losses and time left.
@@ -58,8 +60,7 @@ class Progress(keras.callbacks.Callback):
             return
         whole = seconds * epochs
         said = f"{whole:.0f} s" if whole < 120 else f"{whole / 60:.0f} min"
-        each = f"{epochs} epoch{'' if epochs == 1 else 's'} of {seconds:.2g} s"
-        self.console.print(f"expected: about {said}, {each}")
+        self.console.print(f"expected: about {said}, {counted(epochs, 'epoch')} of {seconds:.2g} s")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         total = self.params["epochs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def clips(
             parts = own
             continue
         parts[role] = part = _part(name, place, classes, channels)
-        first: np.ndarray = part.X[0]  # type: ignore[index, assignment]
+        first: Any = next(iter(part.X))
         channels = first.shape[-1] if first.ndim == 4 else None
     return finish(
         parts,
