@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from kseq.recipe import Recipe
     from kseq.run import train
+    from kseq.search import tune
     from kseq.spec import Spec
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ _HOMES = {
     ],
     "kseq.recipe": ["Recipe"],
     "kseq.run": ["train"],
+    "kseq.search": ["tune"],
     "kseq.spec": ["Spec"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -79,6 +81,7 @@ __all__ = [
     "layers",
     "load",
     "train",
+    "tune",
 ]
 
 

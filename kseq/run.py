@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq.data.dataset import Dataset
+from kseq.data.dataset import Dataset, Part
 from kseq.data.home import search_in
 from kseq.errors import ArtefactError, RecipeError
 from kseq.estimators.base import Estimator
@@ -72,20 +72,13 @@ def train(
     recipe = as_recipe(recipe)
     filled = recipe.fill()
     if output is not None:
-        _check_output(Path(output) / filled.name)
+        check_output(Path(output) / filled.name)
     _check_tokenizer(filled)
     data = read_data(recipe)
     estimator = from_recipe(recipe)
     check_parts(estimator, data)
-    valid: Any = None
-    if data.valid is not None:
-        valid = data.valid.X if isinstance(estimator, AHEAD) else (data.valid.X, data.valid.y)
-    learned: Any = data.train.X
-    if isinstance(estimator, VideoPredictor):
-        learned = clips_of(data.train)
-        valid = None if data.valid is None else clips_of(data.valid)
-    with _beside(recipe):  # word vectors may lie there too
-        estimator.fit(learned, data.train.y, validation_data=valid, callbacks=callbacks)
+    with beside(recipe):  # word vectors may lie there too
+        fit(estimator, data, callbacks)
     evaluation = evaluate(estimator, data)
     if output is None:
         return Run(filled, estimator, evaluation, None)
@@ -103,7 +96,7 @@ def train(
     return Run(filled, estimator, evaluation, path)
 
 
-def _check_output(folder: Path) -> None:
+def check_output(folder: Path) -> None:
     """Looks whether an artefact can be published: nobody wants to learn it after the training."""
     try:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -145,14 +138,34 @@ def read_data(recipe: Recipe) -> Dataset:
         raise RecipeError("data: missing; it says which reader reads which files", recipe.source)
     given = dict(recipe.fill().data)
     reader = readers.get(given.pop("reader"))
-    with _beside(recipe):
+    with beside(recipe):
         data: Dataset = reader(**given)
     return data
 
 
-def _beside(recipe: Recipe) -> AbstractContextManager[None]:
-    """Looks for files in the recipe's folder first."""
+def beside(recipe: Recipe) -> AbstractContextManager[None]:
+    """Within this context, files are looked for in the recipe's folder first."""
     return search_in(Path(recipe.source).parent if recipe.source else None)
+
+
+def fit(
+    estimator: Estimator, data: Dataset, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> None:
+    """Fits an estimator to the training part, watched on the validation part where there is one.
+
+    Raises:
+        RecipeError: If a parameter does not hold.
+        DataError: If the data does not.
+        TrainingError: If the loss stopped being finite.
+    """
+    valid: Any = None
+    if data.valid is not None:
+        valid = data.valid.X if isinstance(estimator, AHEAD) else (data.valid.X, data.valid.y)
+    learned: Any = data.train.X
+    if isinstance(estimator, VideoPredictor):
+        learned = clips_of(data.train)
+        valid = None if data.valid is None else clips_of(data.valid)
+    estimator.fit(learned, data.train.y, validation_data=valid, callbacks=callbacks)
 
 
 def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
@@ -164,22 +177,42 @@ def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
     if data.test is None:
         return None
     check_parts(estimator, data)
-    if isinstance(estimator, Forecaster):
-        return estimator.evaluate(data.test.X, history=before_test(data))
-    if isinstance(estimator, VideoPredictor):
-        return estimator.evaluate(clips_of(data.test))
-    evaluation = estimator.evaluate(data.test.X, data.test.y)
+    before = [part for part in (data.train, data.valid) if part is not None]
+    evaluation = score(estimator, data.test, before=before)
     if isinstance(estimator, SequenceTagger):
         return with_calibration(evaluation, estimator, data.test.X, data.test.y)
     return evaluation
 
 
+def score(estimator: Estimator, part: Part, *, before: Sequence[Part]) -> Evaluation:
+    """The score on a part of the data.
+
+    Args:
+        estimator: A fitted estimator.
+        part: What it is scored on.
+        before: Of series, the parts that come before it in time; a forecast looks back into them.
+
+    Raises:
+        DataError: If the part cannot be scored.
+    """
+    if isinstance(estimator, Forecaster):
+        return estimator.evaluate(part.X, history=_followed(before))
+    if isinstance(estimator, VideoPredictor):
+        return estimator.evaluate(clips_of(part))
+    return estimator.evaluate(part.X, part.y)
+
+
 def before_test(data: Dataset) -> Any:
     """The rows of all series before the test part."""
-    parts = [part.X for part in (data.train, data.valid) if part is not None]
-    if isinstance(parts[0], dict):
-        return _joined(parts)
-    return [_joined(pieces) for pieces in zip(*parts, strict=True)]
+    return _followed([part for part in (data.train, data.valid) if part is not None])
+
+
+def _followed(parts: Sequence[Part]) -> Any:
+    """The rows of all series in parts that follow each other."""
+    tables = [part.X for part in parts]
+    if isinstance(tables[0], dict):
+        return _joined(tables)
+    return [_joined(pieces) for pieces in zip(*tables, strict=True)]
 
 
 def _joined(tables: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -45,6 +45,8 @@ class Estimator(Parameters, ABC):
     history_: dict[str, list[float]]
     n_iter_: int
     _loan: Loan
+    # Asked before models are built, and may refuse them: a search has its limits.
+    _gate: Callable[[Recipe, Spec], None] | None = None
 
     # --- the life of the models ---
 
@@ -100,6 +102,8 @@ class Estimator(Parameters, ABC):
         }
 
     def _build(self, recipe: Recipe, spec: Spec) -> None:
+        if self._gate is not None:
+            self._gate(recipe, spec)
         self.recipe_, self.spec_ = recipe, spec
         # Fitted again only when this fit comes to its end; and its models may be the old ones.
         for name in ("history_", "_loan"):

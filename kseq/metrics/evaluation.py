@@ -28,6 +28,21 @@ _HIGHER_IS_BETTER = frozenset(
     }
 )
 
+# What an evaluation of each task can hold; of a tagging `f1` to `boundary_f1` where tags are of
+# spans, the last two where a label comes with them. Of video also `csi_T` for each threshold T.
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"),
+    "regression": ("mse", "rmse", "mae", "r2"),
+    "forecasting": (
+        *("mae", "mse", "rmse", "r2", "smape", "mase", "mse_standardised", "mae_standardised"),
+    ),
+    "tagging": (
+        *("f1", "precision", "recall", "macro_f1", "boundary_f1", "accuracy"),
+        *("unknown_accuracy", "label_accuracy", "exact_match"),
+    ),
+    "video": ("mse", "mae", "frame_mse", "frame_mae", "ssim", "psnr"),
+}
+
 
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value of the metric is the better one.

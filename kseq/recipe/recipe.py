@@ -149,6 +149,11 @@ class Recipe:
         lines = {p: n for p, n in self.lines.items() if not f"{p}.".startswith(f"{path}.")}
         return Recipe.from_dict(values, source=self.source, lines=lines)
 
+    def refusal(self, mistakes: str | list[str]) -> RecipeError:
+        """The error of mistakes in this recipe: with its file, and their lines where known."""
+        listed = [mistakes] if isinstance(mistakes, str) else mistakes
+        return RecipeError([_place(mistake, self.lines) for mistake in listed], self.source)
+
     def validate(self) -> Recipe:
         """Checks every section against what it names, and returns the recipe.
 
@@ -188,7 +193,8 @@ class Recipe:
             mistakes += wrong
         values["training"], wrong = fill("training", Training, self.training)
         mistakes += wrong or conflicts(values["training"], self.task["kind"])
-        _raise(mistakes, self.source, self.lines)
+        if mistakes:
+            raise self.refusal(mistakes)
         return Recipe.from_dict(values, source=self.source, lines=self.lines)
 
 

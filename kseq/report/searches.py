@@ -1,0 +1,231 @@
+"""Pictures of a search: scores over time, the effect of each parameter, parallel coordinates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from kseq.metrics.evaluation import counted, higher_is_better
+from kseq.report import canvas
+from kseq.report.canvas import BASELINE, MODEL, MUTED, TRAINING
+from kseq.report.wording import metric_name, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_PANELS = 12
+_MOST_TICKS = 8
+_NONE = "-"  # of a trial for which the path did not count
+
+
+class Range(Protocol):
+    """What is shown of a path of the space."""
+
+    @property
+    def kind(self) -> str:
+        """`choice`, `int`, `float` or `log`."""
+
+
+def pictures(
+    space: Mapping[str, Range], trials: Sequence[Any], metric: str
+) -> Iterator[tuple[str, Figure]]:
+    """The file name and the figure of each picture that has something to show.
+
+    Args:
+        space: The paths that varied.
+        trials: The trials in their order.
+        metric: What they are compared by.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    if not scored:
+        return
+    yield "score.png", score_over_time(trials, metric)
+    if len(scored) > 2:
+        yield "effects.png", effects(space, trials, metric)
+        yield "parallel.png", parallel(space, trials, metric)
+
+
+def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
+    """The score of each trial, and the best so far, over the time spent."""
+    figure = canvas.new_figure(7.0, 3.1)
+    axes = figure.subplots()
+    times = np.cumsum([trial.seconds for trial in trials]) / 60
+    done = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "done"]
+    pruned = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "pruned"]
+    failed = [t for t, r in zip(times, trials, strict=True) if r.score is None]
+    best, text = _best(trials, metric)
+    if done:
+        pick = np.maximum if higher_is_better(metric) else np.minimum
+        so_far = pick.accumulate([score for _, score in done])
+        axes.step([t for t, _ in done], so_far, where="post", color=MODEL, label="best so far")
+        axes.plot(*zip(*done, strict=True), "o", color=TRAINING, markersize=5, label="trial")
+    if pruned:
+        axes.plot(*zip(*pruned, strict=True), "x", color=MUTED, markersize=5, label="trial, pruned")
+    if trials[0].score is not None and trials[0].status == "done":
+        axes.axhline(
+            trials[0].score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
+        )
+    if best is not None:
+        axes.plot([times[best]], [trials[best].score], "o", color=MODEL, markersize=7)
+    for time in failed:
+        axes.axvline(time, color="#e3b5a0", linewidth=0.8, zorder=0)
+    canvas.dress(axes, x="minutes of training, summed over trials", y=metric_name(metric))
+    beside = counted(len(trials), "trial")
+    if failed:
+        beside += f", {len(failed)} failed (vertical lines)"
+    canvas.heading(figure, f"Search: {text}", beside, key=axes)
+    return figure
+
+
+def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> Figure:
+    """The score over the values of each path."""
+    paths = list(space)[:_MOST_PANELS]
+    columns = min(3, len(paths))
+    lines = math.ceil(len(paths) / columns)
+    figure = canvas.new_figure(3.0 * columns + 0.4, 2.3 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
+    shown = [t for t in trials if t.score is not None and t.changes]
+    best, text = _best(trials, metric)
+    for place, axes in enumerate(panels.flat):
+        if place >= len(paths):
+            axes.set_visible(False)
+            continue
+        path = paths[place]
+        having = [t for t in shown if path in t.changes]
+        places, ticks, log = _axis([t.changes[path] for t in having], space[path].kind)
+        scores = [t.score for t in having]
+        axes.scatter(places, scores, s=18, color=TRAINING, linewidths=0, alpha=0.8)
+        if best is not None and path in trials[best].changes:
+            mine = [p for p, t in zip(places, having, strict=True) if t is trials[best]]
+            axes.plot(mine, [trials[best].score] * len(mine), "o", color=MODEL, markersize=6)
+        if ticks:
+            axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
+            axes.set_xlim(-0.5, len(ticks) - 0.5)
+            means = [
+                np.mean([s for p, s in zip(places, scores, strict=True) if p == tick])
+                for tick in range(len(ticks))
+            ]
+            axes.plot(range(len(ticks)), means, "_", color=MODEL, markersize=16)
+        elif log:
+            canvas.logarithmic(axes, "x")
+        name = (
+            path
+            if ticks or not any(isinstance(t.changes[path], list) for t in having)
+            else (f"{path}, summed")
+        )
+        canvas.dress(axes, x=name, y=metric_name(metric) if place % columns == 0 else "")
+    beside = "each point is a trial; the best is blue, as is the mean of each choice"
+    canvas.heading(figure, f"What each parameter did: {text}", beside)
+    return figure
+
+
+def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> Figure:
+    """Each trial as a line through the values of its paths to its score."""
+    from matplotlib import colormaps
+
+    paths = list(space)[:_MOST_PANELS]
+    shown = [t for t in trials if t.score is not None and t.changes]
+    figure = canvas.new_figure(max(6.0, 1.35 * (len(paths) + 1)), 3.6)
+    axes = figure.subplots()
+    heights: list[np.ndarray] = []
+    for place, path in enumerate(paths):
+        values = [t.changes.get(path) for t in shown]
+        known = [value for value in values if value is not None]
+        places, ticks, log = _axis(known, space[path].kind)
+        spots = iter(_scaled(places, len(ticks), log))
+        heights.append(np.array([-0.12 if value is None else next(spots) for value in values]))
+        _labels(axes, place, known, ticks, log)
+        if len(known) < len(values):
+            axes.text(place, -0.12, f" {_NONE}", fontsize=7.5, color=MUTED, va="center")
+    scores = np.array([t.score for t in shown], dtype=np.float64)
+    span = np.ptp(scores) or 1.0
+    last = (scores - scores.min()) / span
+    good = last if higher_is_better(metric) else 1 - last
+    heights.append(last)
+    colours = colormaps["viridis_r"]
+    for row in np.argsort(good):
+        axes.plot(
+            range(len(heights)),
+            [height[row] for height in heights],
+            color=colours(0.15 + 0.8 * good[row]),
+            linewidth=2.2 if good[row] == 1 else 1.0,
+            alpha=0.9,
+        )
+    for end, value in ((0.0, scores.min()), (1.0, scores.max())):
+        axes.text(len(paths) + 0.04, end, number(value), fontsize=7.5, color=MUTED, va="center")
+    names = [path.partition(".")[2].replace(".", ".\n") for path in paths]
+    axes.set_xticks(range(len(heights)), [*names, metric_name(metric)], fontsize=8)
+    axes.set_yticks([])
+    axes.set_xlim(-0.2, len(paths) + 0.5)
+    canvas.dress(axes, grid="x")
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    _, text = _best(trials, metric)
+    canvas.heading(figure, f"Trials: {text}", "a line for each; the darker, the better")
+    return figure
+
+
+def _best(trials: Sequence[Any], metric: str) -> tuple[int | None, str]:
+    """The place of the best trial, and what is said of it."""
+    done = [place for place, t in enumerate(trials) if t.status == "done" and t.score is not None]
+    if not done:
+        return None, "no trial came to its end"
+    choose = max if higher_is_better(metric) else min
+    best = choose(done, key=lambda place: trials[place].score)
+    score = number(trials[best].score)
+    return best, f"best {metric_name(metric)} {score} (trial {trials[best].number})"
+
+
+def _axis(values: Sequence[Any], kind: str) -> tuple[list[float], list[str], bool]:
+    """Where values stand, the names of the ticks where they are few, and whether by logarithm."""
+    if len({str(v) for v in values}) > _MOST_TICKS and all(isinstance(v, list) for v in values):
+        return [float(sum(value)) for value in values], [], False  # of units, how many in all
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    if numbers and kind != "choice":
+        return [float(value) for value in values], [], kind == "log"
+    ordered = sorted({str(v): v for v in values}.values(), key=lambda v: (str(type(v)), _key(v)))
+    ticks = [str(value).replace("'", "") for value in ordered]
+    return [float(ticks.index(str(value).replace("'", ""))) for value in values], ticks, False
+
+
+def _key(value: Any) -> Any:
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _scaled(places: Sequence[float], ticks: int, log: bool) -> list[float]:
+    """Places from 0 to 1."""
+    values = np.log(places) if log else np.asarray(places, dtype=np.float64)
+    if ticks:
+        return [float(v) for v in values / max(ticks - 1, 1)]
+    if not len(values):
+        return []
+    return [float(v) for v in (values - values.min()) / (np.ptp(values) or 1.0)]
+
+
+def _labels(axes: Axes, place: int, values: Sequence[Any], ticks: Sequence[str], log: bool) -> None:
+    if ticks:
+        shown = list(zip(np.linspace(0, 1, len(ticks)) if len(ticks) > 1 else [0.0], ticks,
+                         strict=True))  # fmt: skip
+        shown = shown if len(shown) <= 10 else [shown[0], shown[-1]]
+    elif values:
+        ends = [sum(v) if isinstance(v, list) else v for v in values]
+        shown = [(0.0, number(min(ends))), (1.0, number(max(ends)))]
+    else:
+        shown = []
+    for height, text in shown:
+        axes.text(
+            place + 0.03,
+            height,
+            text,
+            fontsize=7.5,
+            color=canvas.TEXT,
+            va="center",
+            bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1},
+        )

@@ -1,0 +1,236 @@
+"""The chief of a search: it hands out trials to workers in other processes, and watches over them.
+
+keras-tuner's own chief speaks with the workers; it waits for ever for one that died, and after an
+error of its own. So it speaks in a thread, and another one decides when the search is over.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from kseq.errors import KseqError, TrainingError
+from kseq.metrics.evaluation import counted
+from kseq.search.experiment import Experiment
+from kseq.search.oracle import SearchOracle
+from kseq.search.tuner import SearchTuner
+from kseq.search.worker import RETIRED, SILENCE, Task, asking
+
+_TRIALS_A_WORKER = 50
+_UNBORN = 3  # workers that may die one after the other before any has run a trial
+_LOOK = 0.05  # seconds between two looks at the workers
+_STOPPING = 10.0  # seconds that a worker may take to end
+
+
+def serve(
+    oracle: SearchOracle, experiment: Experiment, *, workers: int, address: tuple[str, int]
+) -> None:
+    """Serves trials until the search is over.
+
+    Args:
+        oracle: Hands them out.
+        experiment: What they have in common; goes to the workers started here.
+        workers: How many to start on this machine; more may come from elsewhere.
+        address: Where to listen; port 0 is a free one.
+
+    Raises:
+        KseqError: What went wrong in the oracle, or with the workers.
+    """
+    host, port = _free(address)
+    server = _Server(oracle, host, port)
+    # Somebody on this machine reaches a chief that listens everywhere here.
+    near = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    crew = _Crew(oracle, experiment, (near, port), workers)
+    try:
+        server.start()
+        crew.hire()
+        while not oracle.finished:
+            server.check()
+            crew.check()
+            for name in oracle.silent(SILENCE):
+                oracle.lost(name)
+            time.sleep(_LOOK)
+        crew.leave()
+        _wait_for_guests(oracle)
+    finally:
+        crew.dismiss()
+        oracle.close()
+        server.stop()
+
+
+def _free(address: tuple[str, int]) -> tuple[str, int]:
+    """The address with a port; the system's choice where it is 0.
+
+    Raises:
+        TrainingError: If nobody can listen there.
+    """
+    host, port = address
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return host, probe.getsockname()[1]
+    except OSError as error:
+        raise TrainingError(
+            f"--address {host}:{port}: cannot listen there: {error.strerror or error}"
+        ) from None
+
+
+def _wait_for_guests(oracle: SearchOracle) -> None:
+    """Lets workers from elsewhere hear that there is no more work."""
+    end = time.monotonic() + _STOPPING
+    while oracle.tuner_ids and time.monotonic() < end:
+        time.sleep(_LOOK)
+
+
+class _Server:
+    """keras-tuner's chief in a thread of its own."""
+
+    def __init__(self, oracle: SearchOracle, host: str, port: int) -> None:
+        self.oracle = oracle
+        self.address = (host, port)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="chief")
+
+    def start(self) -> None:
+        """Begins to listen."""
+        self._environment = asking(*self.address, "chief")
+        self._environment.__enter__()
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what went wrong in the oracle or while listening."""
+        error = self.oracle.failure or self._error
+        if error is None and not self._thread.is_alive():
+            raise TrainingError("the chief stopped listening before the search was over")
+        if isinstance(error, KseqError):
+            raise error
+        if error is not None:
+            raise RuntimeError("the search failed") from error
+
+    def stop(self) -> None:
+        """Has the thread end: it does when a worker hears that there is no more work."""
+        self._environment.__exit__(None, None, None)
+        if not self._thread.is_alive():
+            return
+        host, port = self.address
+        try:
+            with asking(host, port, "farewell"), tempfile.TemporaryDirectory() as folder:
+                last = SearchTuner(self.oracle.experiment, self.oracle, "farewell", Path(folder))
+                last.oracle.create_trial("farewell")
+        except Exception:
+            return  # it is a daemon, and ends with the process
+        self._thread.join(3.0)
+
+    def _run(self) -> None:
+        try:
+            folder = self.oracle.ledger.folder / "keras_tuner"
+            SearchTuner(self.oracle.experiment, self.oracle, "chief", folder).search()
+        except BaseException as error:
+            self._error = error
+
+
+class _Crew:
+    """The workers that were started here."""
+
+    def __init__(
+        self,
+        oracle: SearchOracle,
+        experiment: Experiment,
+        address: tuple[str, int],
+        count: int,
+    ) -> None:
+        self.oracle = oracle
+        self.experiment = experiment
+        self.address = address
+        self.count = count
+        self._hired = 0
+        self._unborn = 0
+        self._there: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
+
+    def hire(self) -> None:
+        """Starts workers, as many as there are to be."""
+        while len(self._there) < self.count:
+            self._hired += 1
+            name = f"worker-{self._hired}"
+            log = self.oracle.ledger.folder / f"{name}.log"
+            said = log.open("wb")
+            process = subprocess.Popen(
+                [sys.executable, "-m", "kseq.search.worker"],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env=self._environment(),
+                start_new_session=True,  # an interruption is for the chief
+            )
+            self._there[name] = (process, said)
+            task = Task(self.experiment, self.address, name, _TRIALS_A_WORKER, os.getpid())
+            assert process.stdin is not None
+            try:
+                with process.stdin as pipe:
+                    pickle.dump(task, pipe)
+            except BrokenPipeError:
+                pass  # it died at once: the next look finds it
+
+    def check(self) -> None:
+        """Looks after workers that ended.
+
+        Raises:
+            TrainingError: If workers die without running a trial.
+        """
+        for name, (process, said) in list(self._there.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            del self._there[name]
+            said.close()
+            number = self.oracle.lost(name)
+            if code not in (0, RETIRED) and number is None:
+                self._unborn += 1
+            elif number is not None:
+                self._unborn = 0
+            if self._unborn >= _UNBORN:
+                raise TrainingError(
+                    f"{counted(_UNBORN, 'worker')} ended before a trial, the last one with code "
+                    f"{code}: {_last_words(Path(said.name))}"
+                )
+        self.hire()
+
+    def leave(self) -> None:
+        """Waits for the workers to hear that there is no more work."""
+        end = time.monotonic() + _STOPPING
+        while time.monotonic() < end:
+            if all(process.poll() is not None for process, _ in self._there.values()):
+                return
+            time.sleep(_LOOK)
+
+    def dismiss(self) -> None:
+        """Ends the workers that are still there."""
+        for process, said in self._there.values():
+            process.kill()
+            process.wait()
+            said.close()
+        self._there.clear()
+        for log in self.oracle.ledger.folder.glob("worker-*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+
+    def _environment(self) -> dict[str, str]:
+        """That of a worker, which has its share of the cores."""
+        share = str(max(1, (os.cpu_count() or 1) // self.count))
+        known = {name: value for name, value in os.environ.items() if "KERASTUNER" not in name}
+        threads = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
+        return {**dict.fromkeys(threads, share), "TF_CPP_MIN_LOG_LEVEL": "3", **known}
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,307 @@
+"""One trial: a recipe is trained on every split with every seed, and scored."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import os
+import socket
+import statistics
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kseq.builders.size import parameter_bound
+from kseq.data.dataset import Dataset
+from kseq.errors import KseqError, RecipeError, TrainingError
+from kseq.estimators.load import from_recipe
+from kseq.metrics.evaluation import Evaluation
+from kseq.recipe import Recipe
+from kseq.report.facts import taggings
+from kseq.run import beside, fit, score
+from kseq.search.ledger import Outcome
+from kseq.search.section import Plan
+from kseq.search.space import with_changes
+from kseq.search.splits import Split, splits
+from kseq.spec import Spec
+from kseq.tags import scheme_of
+
+_PRIMARY = {
+    "classification": "accuracy",
+    "regression": "mse",
+    "forecasting": "mae",
+    "video": "mse",
+}
+# How backends say that memory ran out.
+_MEMORY = ("ResourceExhausted", "OutOfMemory", "MemoryError", "out of memory", "OOM")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be tried.
+
+    Args:
+        number: Of the trial.
+        changes: What it changes in the recipe, by path.
+        bars: For each fold and seed the score that must be reached by each epoch, the higher the
+            better; a trial below it is given up.
+        slow: What took too long before: bound on the parameters, and epochs.
+    """
+
+    number: int
+    changes: dict[str, Any]
+    bars: list[list[float]] = field(default_factory=list)
+    slow: list[tuple[int, int]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The job as text."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The job of a text."""
+        given = json.loads(text)
+        return cls(**{**given, "slow": [(bound, epochs) for bound, epochs in given["slow"]]})
+
+
+@dataclass
+class Experiment:
+    """What the trials of a search have in common: it goes to the processes that run them.
+
+    Args:
+        plan: The search.
+        data: The data.
+        groups: The group of each training sequence, for grouped cross-validation.
+        digest: What tells these data from others.
+    """
+
+    plan: Plan
+    data: Dataset
+    groups: Sequence[Any] | None = None
+    digest: str = ""
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """What is learned from and scored on."""
+        return splits(self.plan.recipe.fill(), self.plan.settings, self.data, self.groups)
+
+    @cached_property
+    def metric(self) -> str:
+        """What the best recipe is the best in."""
+        if self.plan.settings.metric is not None:
+            return self.plan.settings.metric
+        kind = self.plan.recipe.task["kind"]
+        if kind != "tagging":
+            return _PRIMARY[kind]
+        tags = {tag for row in taggings(self.data.train.y) for tag in row}
+        return "f1" if scheme_of(tags) else "accuracy"
+
+    def identity(self) -> dict[str, Any]:
+        """What is searched, apart from how long."""
+        settings = {
+            name: value
+            for name, value in vars(self.plan.settings).items()
+            if name not in ("trials", "minutes")
+        }
+        return {
+            "recipe": self.plan.recipe.to_dict(),
+            "search": {**settings, "metric": self.metric},
+            "data": self.digest,
+        }
+
+    def run(self, job: Job, worker: str = "") -> Outcome:
+        """Runs a trial. What goes wrong in it stands in its outcome.
+
+        Args:
+            job: The trial.
+            worker: Who runs it.
+        """
+        trial = _Trial(self, job)
+        how: dict[str, Any] = {"number": job.number, "changes": job.changes, "worker": worker}
+        try:
+            trial.run()
+        except Exception as error:
+            how |= {"status": "failed", "reason": _reason(error)}
+        else:
+            how |= {
+                "status": "pruned" if trial.pruned else "done",
+                "score": statistics.fmean(trial.scores),
+                "spread": statistics.pstdev(trial.scores),
+                "metrics": {
+                    name: statistics.fmean(row[name] for row in trial.metrics)
+                    for name in trial.metrics[0]
+                },
+            }
+        if how["status"] == "failed":
+            gc.collect()  # the model hangs in a circle with the error's traceback
+        return Outcome(
+            **how,
+            scores=trial.scores,
+            seconds=round(time.monotonic() - trial.began, 3),
+            epochs=trial.epochs,
+            parameters=trial.bound,
+            curves=trial.curves,
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Why a trial failed, in one line; of what kseq did not foresee, with the place."""
+    text = f"{type(error).__name__}: {error}"
+    if any(sign in text for sign in _MEMORY) and not isinstance(error, KseqError):
+        return f"out of memory ({text.splitlines()[0][:200]})"
+    if isinstance(error, KseqError):
+        return "; ".join(line.strip() for line in str(error).splitlines())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{text.splitlines()[0][:400]} ({Path(last.filename).name}:{last.lineno})"
+
+
+class _Trial:
+    """A trial while it runs."""
+
+    def __init__(self, experiment: Experiment, job: Job) -> None:
+        self.experiment = experiment
+        self.job = job
+        self.settings = experiment.plan.settings
+        self.recipe = with_changes(experiment.plan.recipe, job.changes)
+        self.began = time.monotonic()
+        self.scores: list[float] = []
+        self.metrics: list[dict[str, float]] = []
+        self.curves: list[list[float]] = []
+        self.epochs = 0
+        self.bound: int | None = None
+        self.pruned = False
+
+    def run(self) -> None:
+        """Trains and scores on every split with every seed, unless it is given up."""
+        filled = self.recipe.fill()
+        unit = 0
+        for seed in range(self.settings.seeds):
+            for split in self.experiment.splits:
+                self._unit(filled.replace("seed", filled.seed + seed), split, unit)
+                unit += 1
+                if self.pruned:
+                    return
+
+    def _unit(self, recipe: Recipe, split: Split, unit: int) -> None:
+        estimator = from_recipe(recipe)
+        estimator._gate = self._gate
+        watch: list[keras.callbacks.Callback] = []
+        if self.settings.prune and unit < len(self.job.bars):
+            watch.append(_Bars(self.job.bars[unit], recipe.training["epochs"]))
+        limit = self.settings.trial_minutes
+        if limit is not None:
+            watch.append(_Limit(self.began + 60 * limit))
+        with beside(self.experiment.plan.recipe):
+            fit(estimator, Dataset(train=split.train, valid=split.valid), watch)
+        self.epochs += estimator.n_iter_
+        if any(isinstance(each, _Limit) and each.passed for each in watch):
+            raise TrainingError(f"did not end within search.trial_minutes {limit:g}")
+        self.curves.append(_best_so_far(estimator.history_))
+        before = [split.train] if split.valid is split.scored else [split.train, split.valid]
+        evaluation = score(estimator, split.scored, before=[p for p in before if p is not None])
+        self._take(evaluation)
+        self.pruned = any(isinstance(each, _Bars) and each.below for each in watch)
+
+    def _take(self, evaluation: Evaluation) -> None:
+        metric = self.experiment.metric
+        if metric not in evaluation.metrics:
+            known = ", ".join(evaluation.metrics)
+            raise RecipeError(
+                f"search.metric: {metric} is not measured on these data; there are {known}"
+            )
+        found = float(evaluation.metrics[metric])
+        if not math.isfinite(found):
+            raise TrainingError(f"{metric} has no value on the data that is scored")
+        self.scores.append(found)
+        self.metrics.append(dict(evaluation.metrics))
+
+    def _gate(self, recipe: Recipe, spec: Spec) -> None:
+        """Refuses a model before it is built."""
+        parameters = {name: v for name, v in recipe.model.items() if name != "builder"}
+        self.bound = parameter_bound(spec, parameters)
+        most = self.settings.max_parameters
+        if most is not None and self.bound > most:
+            raise RecipeError(
+                f"model: up to {self.bound:,} parameters, search.max_parameters is {most:,}"
+            )
+        epochs = recipe.training["epochs"]
+        for bound, run in self.job.slow:
+            if self.bound >= bound and epochs >= run:
+                raise RecipeError(
+                    f"model: up to {self.bound:,} parameters and {epochs} epochs; a trial of "
+                    f"{bound:,} and {run} did not end within search.trial_minutes"
+                )
+
+
+def _best_so_far(history: Mapping[str, Sequence[float]]) -> list[float]:
+    """The best validation score at each epoch so far, or of the loss its negative."""
+    if "val_score" in history:
+        values = np.array(history["val_score"], dtype=np.float64)
+    else:
+        values = -np.array(history.get("val_loss", []), dtype=np.float64)
+    values = np.where(np.isfinite(values), values, -np.finfo(np.float64).max)
+    return [float(value) for value in np.maximum.accumulate(values)]
+
+
+def bars(outcomes: Sequence[Outcome]) -> list[list[float]]:
+    """The median of the best values of earlier trials, for each fold and seed at each epoch.
+
+    A trial that ended early keeps its best. Fewer than four trials set no bar.
+    """
+    known = [outcome.curves for outcome in outcomes if outcome.status == "done"]
+    found: list[list[float]] = []
+    for unit in range(max((len(curves) for curves in known), default=0)):
+        curves = [each[unit] for each in known if len(each) > unit and each[unit]]
+        if len(curves) < 4:
+            break
+        longest = max(map(len, curves))
+        whole = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
+        found.append([float(value) for value in np.median(whole, axis=0)])
+    return found
+
+
+class _Bars(keras.callbacks.Callback):
+    """Ends a training whose best value is below the bar, after the first fifth of its epochs."""
+
+    def __init__(self, heights: Sequence[float], epochs: int) -> None:
+        super().__init__()
+        self.heights = heights
+        self.first = max(1, epochs // 5)
+        self.best = -math.inf
+        self.below = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        value = logs["val_score"] if "val_score" in logs else -logs.get("val_loss", math.nan)
+        if math.isfinite(value):
+            self.best = max(self.best, float(value))
+        if self.first <= epoch < len(self.heights) and self.best < self.heights[epoch]:
+            self.below = True
+            self.model.stop_training = True
+
+
+class _Limit(keras.callbacks.Callback):
+    """Ends a training at a time."""
+
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self.end = end
+        self.passed = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if time.monotonic() > self.end:
+            self.passed = True
+            self.model.stop_training = True
+
+
+def name_of_this() -> str:
+    """A name for this process, unlike that of any other."""
+    return f"{socket.gethostname()}-{os.getpid()}"

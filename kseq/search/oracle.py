@@ -1,0 +1,283 @@
+"""keras-tuner's side of a search: who asks for trials, and who runs them.
+
+This file imports keras-tuner, the extra `tune`, and is itself imported when a search begins.
+
+Workers speak with the oracle as keras-tuner has it, in one process or through its chief. A trial
+travels as two texts among its values: the job, and then the outcome.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kseq.errors import TrainingError
+from kseq.metrics.evaluation import counted
+from kseq.search.experiment import Experiment, Job, bars
+from kseq.search.ledger import MOST_DEATHS, Ledger, Outcome
+from kseq.search.proposals import DONE, WAIT, Proposals
+from kseq.search.section import direction
+
+# So many trials at the beginning that all fail: something else than the recipes is wrong.
+_FAILED_FIRST = 3
+
+
+class Watch(Protocol):
+    """What is told how a search goes; from any thread."""
+
+    def begun(self, number: int, changes: dict[str, Any], worker: str) -> None:
+        """A trial was handed out."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A trial ended, now or before the search was interrupted."""
+
+
+class SearchOracle(keras_tuner.Oracle):
+    """Hands out the trials of a search and takes their outcomes.
+
+    A trial that nobody finished is handed out again. The first error of its own is kept in
+    `failure`, for whoever supervises.
+
+    Args:
+        experiment: What the trials have in common.
+        ledger: Where outcomes are kept; those in there are not tried again.
+        watch: Is told how it goes.
+    """
+
+    def __init__(self, experiment: Experiment, ledger: Ledger, watch: Watch) -> None:
+        super().__init__(objective=_objective(experiment), max_consecutive_failed_trials=10**9)
+        self.verbose = 0
+        self.experiment = experiment
+        self.ledger = ledger
+        self.watch = watch
+        self.failure: BaseException | None = None
+        self.closed = False  # to no more trials: an interruption
+        self.seen: dict[str, float] = {}  # when a worker last spoke, by its name
+        self._jobs: dict[int, Job] = {}
+        self._again: list[int] = []  # trials to hand out once more
+        self._turn = threading.RLock()
+        self._proposals = Proposals(
+            experiment.plan, experiment.metric, ledger.folder / "keras_tuner"
+        )
+        self._spent = sum(outcome.seconds for outcome in ledger.outcomes.values())
+        self._begun = time.monotonic()
+        self._over = False
+        self._replay()
+
+    # --- what workers ask ---
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """The next trial for a worker; one of status IDLE where it has to wait."""
+        with self._speaking(tuner_id):
+            if tuner_id in self.ongoing_trials:
+                return self.ongoing_trials[tuner_id]
+            number = self._next()
+            if number is None:
+                over = self._over and not self.ongoing_trials and not self._again
+                if over or self.closed:
+                    self.tuner_ids.discard(tuner_id)
+                    return Trial(keras_tuner.HyperParameters(), "", TrialStatus.STOPPED)
+                return Trial(keras_tuner.HyperParameters(), "", TrialStatus.IDLE)
+            job = self._jobs[number]
+            deaths = self.ledger.begin(number)
+            if deaths >= MOST_DEATHS:
+                self._end(
+                    Outcome(
+                        number=number,
+                        changes=job.changes,
+                        status="failed",
+                        reason=f"the process died {deaths} times while it ran; memory may be short",
+                    )
+                )
+                return self.create_trial(tuner_id)
+            values = keras_tuner.HyperParameters()
+            values.values["job"] = job.to_json()
+            trial = Trial(values, str(number), TrialStatus.RUNNING)
+            self.ongoing_trials[tuner_id] = trial
+            self.tuner_ids.add(tuner_id)
+            self.watch.begun(number, job.changes, tuner_id)
+            return trial
+
+    def end_trial(self, trial: Trial) -> None:
+        """Takes the outcome of a trial; a second one of the same trial is left aside."""
+        with self._speaking(self._owner(trial.trial_id)):
+            owner = self._owner(trial.trial_id)
+            if owner is not None:
+                del self.ongoing_trials[owner]
+            outcome = Outcome(**json.loads(trial.hyperparameters.values["outcome"]))
+            if outcome.number in self._again:  # it was given up too soon
+                self._again.remove(outcome.number)
+            if outcome.number not in self.ledger.outcomes:
+                self._end(outcome)
+
+    def get_trial(self, trial_id: str) -> Trial:
+        """The trial, as a sign of life of whoever runs it."""
+        owner = self._owner(trial_id)
+        with self._speaking(owner):
+            if owner is None:
+                return Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.STOPPED)
+            return self.ongoing_trials[owner]
+
+    def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Trial:
+        """Nothing: scores come with the outcome."""
+        return self.get_trial(trial_id)
+
+    def save(self) -> None:
+        """Nothing: the ledger is what is kept."""
+
+    def reload(self) -> None:
+        """Nothing: the ledger is what is read."""
+
+    # --- what a supervisor does ---
+
+    def lost(self, tuner_id: str) -> int | None:
+        """A worker is gone: its trial is handed out again.
+
+        Returns:
+            The number of the trial, if it had one.
+        """
+        with self._turn:
+            self.tuner_ids.discard(tuner_id)
+            self.seen.pop(tuner_id, None)
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            if trial is None:
+                return None
+            self._again.append(int(trial.trial_id))
+            self._again.sort()
+            return int(trial.trial_id)
+
+    def silent(self, seconds: float) -> list[str]:
+        """Workers with a trial that have not spoken for so long."""
+        with self._turn:
+            now = time.monotonic()
+            return [
+                tuner_id
+                for tuner_id in self.ongoing_trials
+                if now - self.seen.get(tuner_id, now) > seconds
+            ]
+
+    def close(self) -> None:
+        """Hands out no more trials; those that run were interrupted, and did not die."""
+        with self._turn:
+            self.closed = True
+            for trial in self.ongoing_trials.values():
+                self.ledger.forgive(int(trial.trial_id))
+            self.ongoing_trials.clear()
+            self.tuner_ids.clear()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every trial has ended and there are no more."""
+        with self._turn:
+            return self._over and not self.ongoing_trials and not self._again
+
+    # --- the search ---
+
+    def _replay(self) -> None:
+        """Goes to where the search stood: trials that ended are chosen again, and not run."""
+        self._check_first()
+        while (job := self._propose()) is not None:
+            outcome = self.ledger.outcomes.get(job.number)
+            if outcome is None:
+                self._again.append(job.number)
+                if job.number > max(self.ledger.outcomes, default=-1):
+                    return
+                continue
+            if outcome.changes != job.changes:
+                raise TrainingError(
+                    f"{self.ledger.folder}: trial {job.number} was chosen as {outcome.changes} and "
+                    f"would now be {job.changes}; the library that chooses may have changed. "
+                    "Begin anew with --fresh, which keeps the old folder"
+                )
+            self.watch.ended(outcome)
+
+    def _next(self) -> int | None:
+        if self.closed:
+            return None
+        if self._again:
+            return self._again.pop(0)
+        minutes = self.experiment.plan.settings.minutes
+        spent = self._spent + time.monotonic() - self._begun
+        if minutes is not None and spent > 60 * minutes:
+            self._over = True
+            return None
+        job = self._propose()
+        return None if job is None else job.number
+
+    def _propose(self) -> Job | None:
+        """The next trial that was never chosen; None where there is none, now or ever."""
+        if self._over:
+            return None
+        outcomes = self.ledger.outcomes
+        ends = {number: outcome.score for number, outcome in outcomes.items()}
+        number = self._proposals.count
+        changes = self._proposals.next(ends)
+        if changes == WAIT:
+            return None
+        if changes == DONE:
+            self._over = True
+            self._proposals.finish(ends)
+            return None
+        assert isinstance(changes, dict)
+        settings = self.experiment.plan.settings
+        # By the same trials as it was chosen by, for the same reason.
+        earlier = [
+            outcomes[other] for other in range(number - settings.parallel + 1) if other in outcomes
+        ]
+        slow = [
+            (outcome.parameters, self._epochs(outcome.changes))
+            for outcome in earlier
+            if outcome.status == "failed"
+            and outcome.parameters is not None
+            and "did not end within" in outcome.reason
+        ]
+        job = Job(number, changes, bars(earlier) if settings.prune else [], slow)
+        self._jobs[number] = job
+        return job
+
+    def _epochs(self, changes: dict[str, Any]) -> int:
+        epochs = self.experiment.plan.recipe.fill().training["epochs"]
+        return int(changes.get("training.epochs", epochs))
+
+    def _end(self, outcome: Outcome) -> None:
+        self.ledger.record(outcome)
+        self.watch.ended(outcome)
+        self._check_first()
+
+    def _check_first(self) -> None:
+        ended = self.ledger.outcomes
+        first = [ended[number] for number in range(_FAILED_FIRST) if number in ended]
+        if len(first) == _FAILED_FIRST and all(each.status == "failed" for each in first):
+            raise TrainingError(
+                f"the first {counted(_FAILED_FIRST, 'trial')} all failed; trial 0, the recipe as "
+                f"it stands: {first[0].reason}"
+            )
+
+    def _owner(self, trial_id: str) -> str | None:
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == trial_id:
+                return tuner_id
+        return None
+
+    @contextmanager
+    def _speaking(self, tuner_id: str | None) -> Iterator[None]:
+        """One worker at a time. keras-tuner would keep its lock for ever after an error."""
+        with self._turn:
+            if tuner_id is not None:
+                self.seen[tuner_id] = time.monotonic()
+            try:
+                yield
+            except BaseException as error:
+                self.failure = self.failure or error
+                raise
+
+
+def _objective(experiment: Experiment) -> keras_tuner.Objective:
+    return keras_tuner.Objective(experiment.metric, direction(experiment.metric))
