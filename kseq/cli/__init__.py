@@ -76,8 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KseqError as error:
         print(f"kseq: {error}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("kseq: interrupted; nothing was published", file=sys.stderr)
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        left = str(interruption) or "nothing was published"
+        print(f"kseq: interrupted; {left}", file=sys.stderr)
         return 130
     except (BrokenPipeError, SystemExit):
         # `kseq list | head`. click and rich make an exit of it, the only one that they make here.

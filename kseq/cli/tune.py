@@ -91,8 +91,8 @@ def command(
             verbose=not quiet,
         )
     except KeyboardInterrupt:
-        raise click.ClickException(
-            f"interrupted; the trials that ended are kept in {kept}, and the same command goes on"
+        raise KeyboardInterrupt(
+            f"the trials that ended are kept in {kept}, and the same command goes on"
         ) from None
     if as_json:
         print_json(_values(found))

@@ -81,6 +81,11 @@ class Board:
             self._live = None
             self.console.print(self.table())
 
+    def going_on(self, count: int) -> None:
+        """Some trials ended before the search was interrupted."""
+        if self.show and count:
+            self.console.print(f"going on: {counted(count, 'trial')} ended before")
+
     def begun(self, number: int, changes: Mapping[str, Any], worker: str) -> None:
         """A trial was handed out."""
         with self._turn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from kseq.search.worker import RETIRED, SILENCE, Task, asking
 _TRIALS_A_WORKER = 50
 _UNBORN = 3  # workers that may die one after the other before any has run a trial
 _LOOK = 0.05  # seconds between two looks at the workers
+_CHATTER = re.compile(r"[IW]\d{4} |WARNING: All log messages")  # of TensorFlow
 _STOPPING = 10.0  # seconds that a worker may take to end
 
 
@@ -153,7 +155,8 @@ class _Crew:
         self.address = address
         self.count = count
         self._hired = 0
-        self._unborn = 0
+        self._unborn = 0  # workers that ended without a trial, since one last ended
+        self._ended = 0
         self._there: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
 
     def hire(self) -> None:
@@ -193,14 +196,16 @@ class _Crew:
             del self._there[name]
             said.close()
             number = self.oracle.lost(name)
+            ended = len(self.oracle.ledger.outcomes)
+            if number is not None or ended > self._ended:
+                self._unborn, self._ended = 0, ended
             if code not in (0, RETIRED) and number is None:
                 self._unborn += 1
-            elif number is not None:
-                self._unborn = 0
             if self._unborn >= _UNBORN:
+                how = f"with code {code}" if code > 0 else f"killed by signal {-code}"
                 raise TrainingError(
-                    f"{counted(_UNBORN, 'worker')} ended before a trial, the last one with code "
-                    f"{code}: {_last_words(Path(said.name))}"
+                    f"{counted(_UNBORN, 'worker')} ended before a trial, the last one {how}: "
+                    f"{_last_words(Path(said.name))}"
                 )
         self.hire()
 
@@ -232,5 +237,6 @@ class _Crew:
 
 
 def _last_words(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    text = log.read_text(errors="replace")
+    lines = [line for line in text.splitlines() if line.strip() and not _CHATTER.match(line)]
     return lines[-1] if lines else "it said nothing"

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import joblib
 import keras
 import numpy as np
 
@@ -23,7 +24,7 @@ from kseq.builders.size import parameter_bound
 from kseq.data.dataset import Dataset
 from kseq.errors import KseqError, RecipeError, TrainingError
 from kseq.estimators.load import from_recipe
-from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.evaluation import Evaluation, plain
 from kseq.recipe import Recipe
 from kseq.report.facts import taggings
 from kseq.run import beside, fit, score
@@ -116,6 +117,12 @@ class Experiment:
             "search": {**settings, "metric": self.metric},
             "data": self.digest,
         }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this search from others, in a few characters."""
+        found: str = joblib.hash(plain(self.identity()))
+        return found
 
     def run(self, job: Job, worker: str = "") -> Outcome:
         """Runs a trial. What goes wrong in it stands in its outcome.

@@ -48,6 +48,7 @@ class Outcome:
         curves: The best validation score so far at each epoch, the higher the better, of each fold
             and seed.
         reason: Why it failed.
+        twin: The earlier trial of the same recipe that it was read from, in place of being run.
         worker: Who ran it.
     """
 
@@ -63,6 +64,7 @@ class Outcome:
     parameters: int | None = None
     curves: list[list[float]] = field(default_factory=list)
     reason: str = ""
+    twin: int | None = None
     worker: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import keras_tuner
@@ -49,9 +50,12 @@ class SearchOracle(keras_tuner.Oracle):
         experiment: What the trials have in common.
         ledger: Where outcomes are kept; those in there are not tried again.
         watch: Is told how it goes.
+        workers: How many run trials, for the time that was spent before.
     """
 
-    def __init__(self, experiment: Experiment, ledger: Ledger, watch: Watch) -> None:
+    def __init__(
+        self, experiment: Experiment, ledger: Ledger, watch: Watch, workers: int = 1
+    ) -> None:
         super().__init__(objective=_objective(experiment), max_consecutive_failed_trials=10**9)
         self.verbose = 0
         self.experiment = experiment
@@ -66,7 +70,7 @@ class SearchOracle(keras_tuner.Oracle):
         self._proposals = Proposals(
             experiment.plan, experiment.metric, ledger.folder / "keras_tuner"
         )
-        self._spent = sum(outcome.seconds for outcome in ledger.outcomes.values())
+        self._spent = sum(outcome.seconds for outcome in ledger.outcomes.values()) / workers
         self._begun = time.monotonic()
         self._over = False
         self._replay()
@@ -86,6 +90,9 @@ class SearchOracle(keras_tuner.Oracle):
                     return Trial(keras_tuner.HyperParameters(), "", TrialStatus.STOPPED)
                 return Trial(keras_tuner.HyperParameters(), "", TrialStatus.IDLE)
             job = self._jobs[number]
+            if (twin := self._twin(job)) is not None:
+                self._end(replace(twin, number=number, seconds=0.0, twin=twin.number))
+                return self.create_trial(tuner_id)
             deaths = self.ledger.begin(number)
             if deaths >= MOST_DEATHS:
                 self._end(
@@ -128,6 +135,12 @@ class SearchOracle(keras_tuner.Oracle):
     def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Trial:
         """Nothing: scores come with the outcome."""
         return self.get_trial(trial_id)
+
+    def get_space(self) -> keras_tuner.HyperParameters:
+        """No space, which is nobody's business, but what tells this search from others."""
+        values = keras_tuner.HyperParameters()
+        values.values["search"] = self.experiment.fingerprint
+        return values
 
     def save(self) -> None:
         """Nothing: the ledger is what is kept."""
@@ -245,6 +258,17 @@ class SearchOracle(keras_tuner.Oracle):
     def _epochs(self, changes: dict[str, Any]) -> int:
         epochs = self.experiment.plan.recipe.fill().training["epochs"]
         return int(changes.get("training.epochs", epochs))
+
+    def _twin(self, job: Job) -> Outcome | None:
+        """A trial that ended and was of the same recipe; a Gaussian process may ask again."""
+        return next(
+            (
+                outcome
+                for outcome in self.ledger.outcomes.values()
+                if outcome.changes == job.changes and outcome.status == "done"
+            ),
+            None,
+        )
 
     def _end(self, outcome: Outcome) -> None:
         self.ledger.record(outcome)

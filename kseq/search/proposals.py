@@ -19,6 +19,7 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
+from keras_tuner.engine.base_tuner import BaseTuner
 from sklearn.exceptions import ConvergenceWarning
 
 from kseq.search.section import Plan, direction
@@ -65,7 +66,8 @@ class Proposals:
         self._idle = False  # whether the oracle wants to know of another end first
         self._oracle = _oracle(plan, metric)
         self._oracle.verbose = 0
-        self._oracle._set_project_dir(str(folder.parent), folder.name)
+        # A tuner tells its oracle where to write.
+        BaseTuner(self._oracle, directory=str(folder.parent), project_name=folder.name)
 
     def next(self, ends: Mapping[int, Score]) -> dict[str, Any] | str:
         """The changes of the next trial; `WAIT` where an end is missing, `DONE` at the end.

@@ -67,7 +67,9 @@ def read_space(recipe: Recipe, space: Any) -> Space:
         mistakes += _conditions(entry, entries, space)
     # What hangs on a mistaken entry is looked at when that is mended.
     sound = {
-        path: entry for path, entry in entries.items() if _parents(entry, entries) <= set(entries)
+        path: entry
+        for path, entry in entries.items()
+        if path not in entry.when and _parents(entry, entries) <= set(entries)
     }
     ordered, circle = _order(sound)
     mistakes += circle
@@ -109,7 +111,7 @@ def _entry(path: str, given: Any) -> tuple[Entry | None, list[str]]:
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) != 1:
         many = "only one of them" if kinds else f"one of {', '.join(KINDS)}"
-        return None, [*mistakes, f": expected {many}, got {shown(dict(given))}"]
+        return None, [f": expected {many}, got {shown(dict(given))}"]
     (kind,) = kinds
     how: dict[str, Any] = {"path": path, "kind": kind}
     values = given[kind]

@@ -148,6 +148,7 @@ def tune(
             place = Path(folder or Path("searches") / plan.recipe.name)
         ledger = stack.enter_context(Ledger(place, experiment.identity(), fresh=fresh))
         stack.enter_context(board)
+        board.going_on(ledger.resumed)
         _search(experiment, ledger, board, workers, address)
         outcomes = [ledger.outcomes[number] for number in sorted(ledger.outcomes)]
         best = best_of(outcomes, experiment.metric)
@@ -231,7 +232,7 @@ def _search(
     from kseq.search.oracle import SearchOracle
     from kseq.search.tuner import SearchTuner
 
-    oracle = SearchOracle(experiment, ledger, board)
+    oracle = SearchOracle(experiment, ledger, board, max(workers, 1))
     try:
         if oracle.finished:
             return

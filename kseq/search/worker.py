@@ -69,6 +69,11 @@ def work(task: Task) -> None:
         tuner = SearchTuner(task.experiment, stand_in, task.name, Path(folder), most=task.most)
         Heart(tuner, task).start()
         try:
+            if tuner.oracle.get_space().values.get("search") != task.experiment.fingerprint:
+                raise TrainingError(
+                    f"{host}:{port}: the chief there searches another recipe, or other data; give "
+                    "both the same recipe and files"
+                )
             tuner.search()
         except grpc.RpcError as error:
             raise TrainingError(
