@@ -56,10 +56,10 @@ OF_AN_EXTRA = {
 LAZY = {
     ("data/digit_images.py", "sklearn.datasets"),
     ("data/readers/sample.py", "sklearn.datasets"),
-    ("search/tune.py", "kseq.search.chief"),
-    ("search/tune.py", "kseq.search.oracle"),
-    ("search/tune.py", "kseq.search.tuner"),
-    ("search/tune.py", "kseq.search.worker"),
+    ("search/tuning.py", "kseq.search.chief"),
+    ("search/tuning.py", "kseq.search.oracle"),
+    ("search/tuning.py", "kseq.search.tuner"),
+    ("search/tuning.py", "kseq.search.worker"),
 }
 # importlib.import_module: laziness that these files document.
 IMPORTLIB = {

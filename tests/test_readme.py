@@ -12,7 +12,9 @@ import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from kseq import SequenceClassifier, SequenceRegressor
+from kseq.recipe import Recipe, document
 from kseq.registry import builders, readers
+from kseq.search.section import read_search
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -109,6 +111,30 @@ def test_the_builder_of_contributing_is_ten_lines_and_builds():
         assert model.output_shape == (None, 2)
     finally:
         builders._entries.pop("mean_dense", None)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_search_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "search.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    names: dict[str, object] = {}
+    exec(compile(block, "docs/search.md", "exec"), names)
+    assert (tmp_path / "best.yaml").exists()
+    assert len(names["found"].outcomes) == 6
+
+
+def test_the_space_of_the_search_page_holds():
+    text = (ROOT / "docs" / "search.md").read_text().split("```yaml\n")[1].split("```")[0]
+    recipe = Recipe.from_dict({"task": "classification", **document.YAML(typ="safe").load(text)})
+    assert len(read_search(recipe).space.entries) == 6
+
+
+def test_the_searches_are_those_recorded(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    search = script(ROOT / "benchmarks" / "search.py")
+    shown = README.split(search.BEGIN)[1].split(search.END)[0].strip()
+    assert shown == search.table()
 
 
 @pytest.mark.slow

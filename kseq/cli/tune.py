@@ -19,7 +19,7 @@ from kseq.recipe import Recipe
 from kseq.report.table import score_table
 from kseq.report.wording import metric_name, number
 from kseq.search.board import tried
-from kseq.search.tune import tune, work
+from kseq.search.tuning import tune, work
 
 _ANYWHERE = 8476  # the port of a chief that is given none
 

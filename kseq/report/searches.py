@@ -56,7 +56,8 @@ def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
     """The score of each trial, and the best so far, over the time spent."""
     figure = canvas.new_figure(7.0, 3.1)
     axes = figure.subplots()
-    times = np.cumsum([trial.seconds for trial in trials]) / 60
+    trials = sorted(trials, key=lambda trial: trial.elapsed)
+    times = [trial.elapsed / 60 for trial in trials]
     done = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "done"]
     pruned = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "pruned"]
     failed = [t for t, r in zip(times, trials, strict=True) if r.score is None]
@@ -68,15 +69,16 @@ def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
         axes.plot(*zip(*done, strict=True), "o", color=TRAINING, markersize=5, label="trial")
     if pruned:
         axes.plot(*zip(*pruned, strict=True), "x", color=MUTED, markersize=5, label="trial, pruned")
-    if trials[0].score is not None and trials[0].status == "done":
+    first = next((trial for trial in trials if trial.number == 0), None)
+    if first is not None and first.status == "done":
         axes.axhline(
-            trials[0].score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
+            first.score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
         )
     if best is not None:
         axes.plot([times[best]], [trials[best].score], "o", color=MODEL, markersize=7)
     for time in failed:
         axes.axvline(time, color="#e3b5a0", linewidth=0.8, zorder=0)
-    canvas.dress(axes, x="minutes of training, summed over trials", y=metric_name(metric))
+    canvas.dress(axes, x="minutes of searching", y=metric_name(metric))
     beside = counted(len(trials), "trial")
     if failed:
         beside += f", {len(failed)} failed (vertical lines)"

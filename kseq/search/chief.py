@@ -225,7 +225,7 @@ class _Crew:
             said.close()
         self._there.clear()
         for log in self.oracle.ledger.folder.glob("worker-*.log"):
-            if not log.stat().st_size:
+            if not _said(log):
                 log.unlink()
 
     def _environment(self) -> dict[str, str]:
@@ -237,6 +237,10 @@ class _Crew:
 
 
 def _last_words(log: Path) -> str:
-    text = log.read_text(errors="replace")
-    lines = [line for line in text.splitlines() if line.strip() and not _CHATTER.match(line)]
+    lines = _said(log)
     return lines[-1] if lines else "it said nothing"
+
+
+def _said(log: Path) -> list[str]:
+    text = log.read_text(errors="replace")
+    return [line for line in text.splitlines() if line.strip() and not _CHATTER.match(line)]

@@ -11,7 +11,7 @@ import statistics
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,10 @@ class Experiment:
     data: Dataset
     groups: Sequence[Any] | None = None
     digest: str = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was computed is computed anew elsewhere; here it may be, in another thread."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def splits(self) -> list[Split]:

@@ -42,7 +42,8 @@ class Outcome:
         spread: Its standard deviation over them; 0 where there is one.
         scores: The metric of each fold and seed.
         metrics: The means of all metrics.
-        seconds: Wall time.
+        seconds: Wall time of the trial.
+        elapsed: Wall time of the search when it ended, with that before interruptions.
         epochs: Epochs run, in all folds and seeds.
         parameters: An upper bound on the model's parameters, computed before it was built.
         curves: The best validation score so far at each epoch, the higher the better, of each fold
@@ -60,6 +61,7 @@ class Outcome:
     scores: list[float] = field(default_factory=list)
     metrics: dict[str, float | None] = field(default_factory=dict)
     seconds: float = 0.0
+    elapsed: float = 0.0
     epochs: int = 0
     parameters: int | None = None
     curves: list[list[float]] = field(default_factory=list)

@@ -50,12 +50,9 @@ class SearchOracle(keras_tuner.Oracle):
         experiment: What the trials have in common.
         ledger: Where outcomes are kept; those in there are not tried again.
         watch: Is told how it goes.
-        workers: How many run trials, for the time that was spent before.
     """
 
-    def __init__(
-        self, experiment: Experiment, ledger: Ledger, watch: Watch, workers: int = 1
-    ) -> None:
+    def __init__(self, experiment: Experiment, ledger: Ledger, watch: Watch) -> None:
         super().__init__(objective=_objective(experiment), max_consecutive_failed_trials=10**9)
         self.verbose = 0
         self.experiment = experiment
@@ -70,8 +67,8 @@ class SearchOracle(keras_tuner.Oracle):
         self._proposals = Proposals(
             experiment.plan, experiment.metric, ledger.folder / "keras_tuner"
         )
-        self._spent = sum(outcome.seconds for outcome in ledger.outcomes.values()) / workers
-        self._begun = time.monotonic()
+        before = max((outcome.elapsed for outcome in ledger.outcomes.values()), default=0.0)
+        self._begun = time.monotonic() - before
         self._over = False
         self._replay()
 
@@ -196,12 +193,11 @@ class SearchOracle(keras_tuner.Oracle):
     def _replay(self) -> None:
         """Goes to where the search stood: trials that ended are chosen again, and not run."""
         self._check_first()
-        while (job := self._propose()) is not None:
+        last = max(self.ledger.outcomes, default=-1)
+        while self._proposals.count <= last and (job := self._propose()) is not None:
             outcome = self.ledger.outcomes.get(job.number)
-            if outcome is None:
+            if outcome is None:  # it was begun
                 self._again.append(job.number)
-                if job.number > max(self.ledger.outcomes, default=-1):
-                    return
                 continue
             if outcome.changes != job.changes:
                 raise TrainingError(
@@ -217,8 +213,7 @@ class SearchOracle(keras_tuner.Oracle):
         if self._again:
             return self._again.pop(0)
         minutes = self.experiment.plan.settings.minutes
-        spent = self._spent + time.monotonic() - self._begun
-        if minutes is not None and spent > 60 * minutes:
+        if minutes is not None and self._elapsed() >= 60 * minutes:
             self._over = True
             return None
         job = self._propose()
@@ -228,8 +223,7 @@ class SearchOracle(keras_tuner.Oracle):
         """The next trial that was never chosen; None where there is none, now or ever."""
         if self._over:
             return None
-        outcomes = self.ledger.outcomes
-        ends = {number: outcome.score for number, outcome in outcomes.items()}
+        ends = {number: outcome.score for number, outcome in self.ledger.outcomes.items()}
         number = self._proposals.count
         changes = self._proposals.next(ends)
         if changes == WAIT:
@@ -239,11 +233,7 @@ class SearchOracle(keras_tuner.Oracle):
             self._proposals.finish(ends)
             return None
         assert isinstance(changes, dict)
-        settings = self.experiment.plan.settings
-        # By the same trials as it was chosen by, for the same reason.
-        earlier = [
-            outcomes[other] for other in range(number - settings.parallel + 1) if other in outcomes
-        ]
+        earlier = self._earlier(number)
         slow = [
             (outcome.parameters, self._epochs(outcome.changes))
             for outcome in earlier
@@ -251,7 +241,9 @@ class SearchOracle(keras_tuner.Oracle):
             and outcome.parameters is not None
             and "did not end within" in outcome.reason
         ]
-        job = Job(number, changes, bars(earlier) if settings.prune else [], slow)
+        job = Job(
+            number, changes, bars(earlier) if self.experiment.plan.settings.prune else [], slow
+        )
         self._jobs[number] = job
         return job
 
@@ -261,16 +253,19 @@ class SearchOracle(keras_tuner.Oracle):
 
     def _twin(self, job: Job) -> Outcome | None:
         """A trial that ended and was of the same recipe; a Gaussian process may ask again."""
-        return next(
-            (
-                outcome
-                for outcome in self.ledger.outcomes.values()
-                if outcome.changes == job.changes and outcome.status == "done"
-            ),
-            None,
-        )
+        for outcome in self._earlier(job.number):
+            if outcome.changes == job.changes and outcome.status == "done":
+                return outcome
+        return None
+
+    def _earlier(self, number: int) -> list[Outcome]:
+        """How the trials ended that a trial may know of, whoever runs them, and when."""
+        known = range(number - self.experiment.plan.settings.parallel + 1)
+        outcomes = self.ledger.outcomes
+        return [outcomes[other] for other in known if other in outcomes]
 
     def _end(self, outcome: Outcome) -> None:
+        outcome = replace(outcome, elapsed=self._elapsed())
         self.ledger.record(outcome)
         self.watch.ended(outcome)
         self._check_first()
@@ -283,6 +278,10 @@ class SearchOracle(keras_tuner.Oracle):
                 f"the first {counted(_FAILED_FIRST, 'trial')} all failed; trial 0, the recipe as "
                 f"it stands: {first[0].reason}"
             )
+
+    def _elapsed(self) -> float:
+        """Seconds since the search began, without interruptions."""
+        return round(time.monotonic() - self._begun, 3)
 
     def _owner(self, trial_id: str) -> str | None:
         for tuner_id, trial in list(self.ongoing_trials.items()):

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from kseq.search.tuner import Retired, SearchTuner
 # A chief that does not answer for so long is gone, and a worker that says nothing for so long.
 SILENCE = 60.0
 _BEAT = 2.0  # seconds between two signs of life
+_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
 GONE = 3  # exit code of a worker whose chief is gone
 RETIRED = 4  # of one that has run as many trials as it was to
 
@@ -104,21 +105,30 @@ def reach(host: str, port: int) -> None:
 @contextmanager
 def asking(host: str, port: int, name: str) -> Iterator[None]:
     """Within this context, what is made of keras-tuner asks, or is, the chief at that address."""
-    settings = {
-        "KERASTUNER_ORACLE_IP": host,
-        "KERASTUNER_ORACLE_PORT": str(port),
-        "KERASTUNER_TUNER_ID": name,
-    }
-    before = {key: os.environ.get(key) for key in settings}
-    os.environ.update(settings)
+    with _environment(host, str(port), name):
+        yield
+
+
+def alone() -> AbstractContextManager[None]:
+    """Within this context, what is made of keras-tuner asks nobody."""
+    return _environment(None, None, None)
+
+
+@contextmanager
+def _environment(*values: str | None) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+
+    def put(wanted: Mapping[str, str | None]) -> None:
+        for name, value in wanted.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+    put(dict(zip(_VARIABLES, values, strict=True)))
     try:
         yield
     finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        put(before)
 
 
 class Heart(threading.Thread):

@@ -58,7 +58,7 @@ def test_a_space_of_every_kind_holds():
         ("model.units", {"int": [8, 8]}, ".int: low is high"),
         ("model.units", {"int": [8, 9.5]}, ".int: expected [low, high], two whole numbers"),
         ("model.units", {"int": [8, 16], "step": 0}, ".step: expected a positive number"),
-        ("model.units", {"int": [0, 16]}, "expected greater than 0, got 0"),
+        ("model.units", {"int": [0, 16]}, ": expected greater than 0 or list, got 0"),
         ("model.units", {"length": [2, 1], "int": [8, 16]}, ".length: expected the fewest"),
         ("model.units", {"length": [0, 1], "int": [8, 16]}, ".length: expected the fewest"),
         ("model.dropout", {"float": [0.0, 1.5]}, "expected less than 1, got 1.5"),

@@ -231,15 +231,17 @@ def _search(
     from kseq.search.chief import serve
     from kseq.search.oracle import SearchOracle
     from kseq.search.tuner import SearchTuner
+    from kseq.search.worker import alone
 
-    oracle = SearchOracle(experiment, ledger, board, max(workers, 1))
+    oracle = SearchOracle(experiment, ledger, board)
     try:
         if oracle.finished:
             return
         if workers or address is not None:
             serve(oracle, experiment, workers=workers, address=address or ("127.0.0.1", 0))
         else:
-            SearchTuner(experiment, oracle, "here", ledger.folder / "keras_tuner").search()
+            with alone():
+                SearchTuner(experiment, oracle, "here", ledger.folder / "keras_tuner").search()
     finally:
         oracle.close()
 
