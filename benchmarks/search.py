@@ -1,10 +1,10 @@
 """What a search finds, how long it takes, and what it adds to the trainings themselves.
 
-    python benchmarks/search.py                     # everything, some 40 minutes on two cores
+    python benchmarks/search.py                     # everything, some 25 minutes on two cores
     python benchmarks/search.py --only italy_power  # one of the two
 
-Two searches of 20 trials: `recipes/italy_search.yaml`, and a tagger on the first 800 tweets of
-WNUT17, scored on the first 400 of the validation part. Each is made
+Two searches of 20 trials: `recipes/italy_search.yaml`, and a tagger on the first 600 tweets of
+WNUT17, scored on the first 300 of the validation part. Each is made
 
 - alone, in one process;
 - by two workers, in a folder of its own: the trials have to be the same;
@@ -43,7 +43,7 @@ SEEDS = (0, 1, 2)
 METRICS = {"italy_power": "accuracy", "wnut17_slice": "f1"}
 TITLES = {
     "italy_power": "`stacked_rnn` on ItalyPowerDemand, accuracy",
-    "wnut17_slice": "`bilstm_cnn_crf` on 800 tweets of WNUT17, F1 of the entities",
+    "wnut17_slice": "`bilstm_cnn_crf` on 600 tweets of WNUT17, F1 of the entities",
 }
 # The builder with its defaults, but for the word vectors and as many epochs as a slice needs.
 TAGGER: dict[str, Any] = {
@@ -77,7 +77,7 @@ TAGGER: dict[str, Any] = {
         },
     },
 }
-SLICE = {"train": 800, "valid": 400}
+SLICE = {"train": 600, "valid": 300}
 
 
 def experiment(name: str) -> tuple[Any, Any]:

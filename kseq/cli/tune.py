@@ -19,6 +19,7 @@ from kseq.recipe import Recipe
 from kseq.report.table import score_table
 from kseq.report.wording import metric_name, number
 from kseq.search.board import tried
+from kseq.search.section import Search
 from kseq.search.tuning import tune, work
 
 _ANYWHERE = 8476  # the port of a chief that is given none
@@ -73,11 +74,23 @@ def command(
     After an interruption the same command goes on where it was.
     """
     place = _place(role, address)
+    if role == "worker" and (workers or folder or fresh or as_json):
+        raise click.UsageError(
+            "--role worker: runs one trial after the other and keeps nothing, so it takes no "
+            "--workers, --folder, --fresh or --json; start another for each process"
+        )
     loaded = changed(Recipe.load(recipe), changes)
     if role == "worker":
         assert place is not None
         work(loaded, place)
         return
+    parallel = loaded.search.get("parallel", Search.parallel)
+    if workers and isinstance(parallel, int) and workers > parallel:
+        click.echo(
+            f"kseq: warning: search.parallel is {parallel}, so only as many of {workers} workers "
+            "will be busy",
+            err=True,
+        )
     kept = folder or f"searches/{loaded.name}"
     try:
         found = tune(
@@ -91,7 +104,7 @@ def command(
             verbose=not quiet,
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
+        raise click.Abort(
             f"the trials that ended are kept in {kept}, and the same command goes on"
         ) from None
     if as_json:
@@ -102,7 +115,8 @@ def command(
     out.print(
         f"best of {counted(len(found.outcomes), 'trial')}: {metric_name(found.metric)} "
         f"{number(found.best.score)}{spread} on held-out data, trial {found.best.number}: "
-        f"{tried(found.best.changes)}"
+        f"{tried(found.best.changes)}",
+        markup=False,
     )
     failed = sum(outcome.status == "failed" for outcome in found.outcomes)
     if failed:

@@ -31,7 +31,7 @@ class Range(Protocol):
 
 
 def pictures(
-    space: Mapping[str, Range], trials: Sequence[Any], metric: str
+    space: Mapping[str, Range], trials: Sequence[Any], metric: str, best: Any
 ) -> Iterator[tuple[str, Figure]]:
     """The file name and the figure of each picture that has something to show.
 
@@ -39,6 +39,7 @@ def pictures(
         space: The paths that varied.
         trials: The trials in their order.
         metric: What they are compared by.
+        best: The best of them, or None.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -46,13 +47,13 @@ def pictures(
     scored = [trial for trial in trials if trial.score is not None]
     if not scored:
         return
-    yield "score.png", score_over_time(trials, metric)
+    yield "score.png", score_over_time(trials, metric, best)
     if len(scored) > 2:
-        yield "effects.png", effects(space, trials, metric)
-        yield "parallel.png", parallel(space, trials, metric)
+        yield "effects.png", effects(space, trials, metric, best)
+        yield "parallel.png", parallel(space, trials, metric, best)
 
 
-def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
+def score_over_time(trials: Sequence[Any], metric: str, best: Any) -> Figure:
     """The score of each trial, and the best so far, over the time spent."""
     figure = canvas.new_figure(7.0, 3.1)
     axes = figure.subplots()
@@ -61,7 +62,7 @@ def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
     done = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "done"]
     pruned = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "pruned"]
     failed = [t for t, r in zip(times, trials, strict=True) if r.score is None]
-    best, text = _best(trials, metric)
+    text = _said(best, metric)
     if done:
         pick = np.maximum if higher_is_better(metric) else np.minimum
         so_far = pick.accumulate([score for _, score in done])
@@ -75,7 +76,7 @@ def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
             first.score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
         )
     if best is not None:
-        axes.plot([times[best]], [trials[best].score], "o", color=MODEL, markersize=7)
+        axes.plot([best.elapsed / 60], [best.score], "o", color=MODEL, markersize=7)
     for time in failed:
         axes.axvline(time, color="#e3b5a0", linewidth=0.8, zorder=0)
     canvas.dress(axes, x="minutes of searching", y=metric_name(metric))
@@ -86,7 +87,7 @@ def score_over_time(trials: Sequence[Any], metric: str) -> Figure:
     return figure
 
 
-def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> Figure:
+def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str, best: Any) -> Figure:
     """The score over the values of each path."""
     paths = list(space)[:_MOST_PANELS]
     columns = min(3, len(paths))
@@ -94,7 +95,7 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> F
     figure = canvas.new_figure(3.0 * columns + 0.4, 2.3 * lines)
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
     shown = [t for t in trials if t.score is not None and t.changes]
-    best, text = _best(trials, metric)
+    text = _said(best, metric)
     for place, axes in enumerate(panels.flat):
         if place >= len(paths):
             axes.set_visible(False)
@@ -104,9 +105,9 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> F
         places, ticks, log = _axis([t.changes[path] for t in having], space[path].kind)
         scores = [t.score for t in having]
         axes.scatter(places, scores, s=18, color=TRAINING, linewidths=0, alpha=0.8)
-        if best is not None and path in trials[best].changes:
-            mine = [p for p, t in zip(places, having, strict=True) if t is trials[best]]
-            axes.plot(mine, [trials[best].score] * len(mine), "o", color=MODEL, markersize=6)
+        if best is not None and path in best.changes:
+            mine = [p for p, t in zip(places, having, strict=True) if t is best]
+            axes.plot(mine, [best.score] * len(mine), "o", color=MODEL, markersize=6)
         if ticks:
             axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
             axes.set_xlim(-0.5, len(ticks) - 0.5)
@@ -128,7 +129,7 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> F
     return figure
 
 
-def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> Figure:
+def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str, best: Any) -> Figure:
     """Each trial as a line through the values of its paths to its score."""
     from matplotlib import colormaps
 
@@ -169,32 +170,36 @@ def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str) -> 
     canvas.dress(axes, grid="x")
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
-    _, text = _best(trials, metric)
+    text = _said(best, metric)
     canvas.heading(figure, f"Trials: {text}", "a line for each; the darker, the better")
     return figure
 
 
-def _best(trials: Sequence[Any], metric: str) -> tuple[int | None, str]:
-    """The place of the best trial, and what is said of it."""
-    done = [place for place, t in enumerate(trials) if t.status == "done" and t.score is not None]
-    if not done:
-        return None, "no trial came to its end"
-    choose = max if higher_is_better(metric) else min
-    best = choose(done, key=lambda place: trials[place].score)
-    score = number(trials[best].score)
-    return best, f"best {metric_name(metric)} {score} (trial {trials[best].number})"
+def _said(best: Any, metric: str) -> str:
+    """What is said of the best trial."""
+    if best is None:
+        return "no trial came to its end"
+    return f"best {metric_name(metric)} {number(best.score)} (trial {best.number})"
 
 
 def _axis(values: Sequence[Any], kind: str) -> tuple[list[float], list[str], bool]:
     """Where values stand, the names of the ticks where they are few, and whether by logarithm."""
-    if len({str(v) for v in values}) > _MOST_TICKS and all(isinstance(v, list) for v in values):
+    if len({str(v) for v in values}) > _MOST_TICKS and all(map(_of_numbers, values)):
         return [float(sum(value)) for value in values], [], False  # of units, how many in all
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    numbers = all(map(_is_number, values))
     if numbers and kind != "choice":
         return [float(value) for value in values], [], kind == "log"
     ordered = sorted({str(v): v for v in values}.values(), key=lambda v: (str(type(v)), _key(v)))
     ticks = [str(value).replace("'", "") for value in ordered]
     return [float(ticks.index(str(value).replace("'", ""))) for value in values], ticks, False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _of_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
 
 
 def _key(value: Any) -> Any:
@@ -217,7 +222,7 @@ def _labels(axes: Axes, place: int, values: Sequence[Any], ticks: Sequence[str],
                          strict=True))  # fmt: skip
         shown = shown if len(shown) <= 10 else [shown[0], shown[-1]]
     elif values:
-        ends = [sum(v) if isinstance(v, list) else v for v in values]
+        ends = [sum(v) if _of_numbers(v) else v for v in values]
         shown = [(0.0, number(min(ends))), (1.0, number(max(ends)))]
     else:
         shown = []

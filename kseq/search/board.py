@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kseq.metrics.evaluation import counted, higher_is_better
+from kseq.metrics.evaluation import counted
 from kseq.report.wording import metric_name, number
-from kseq.search.ledger import Outcome
+from kseq.search.ledger import Outcome, best_of
 from kseq.search.section import Plan
 
 _ROWS = 12  # trials that are shown; the best one always is
@@ -48,10 +48,8 @@ class Board:
         self.workers = workers
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self.show = show
-        self._began = time.monotonic()
         self._running: dict[int, tuple[float, Mapping[str, Any]]] = {}
         self._ended: list[Outcome] = []
-        self._new = 0  # ended since this board was set up
         self._live: Live | None = None
         self._turn = threading.RLock()
 
@@ -86,32 +84,34 @@ class Board:
         if self.show and count:
             self.console.print(f"going on: {counted(count, 'trial')} ended before")
 
+    def listening(self, host: str, port: int) -> None:
+        """Workers from elsewhere may come."""
+        if self.show:
+            self.console.print(f"waiting for workers at {host}:{port}")
+
     def begun(self, number: int, changes: Mapping[str, Any], worker: str) -> None:
         """A trial was handed out."""
         with self._turn:
             self._running[number] = (time.monotonic(), changes)
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome, now: bool) -> None:
         """A trial ended, now or before the search was interrupted."""
         with self._turn:
-            now = self._running.pop(outcome.number, None) is not None
+            self._running.pop(outcome.number, None)
             self._ended.append(outcome)
-            self._new += now
-            if not self.show or self._live is not None:
-                return
-            if now:
-                self.console.print(self._line(outcome))
+            if self.show and self._live is None and now:
+                self.console.print(self._line(outcome), markup=False)
 
     def table(self) -> Table:
         """The trials as they stand."""
         with self._turn:
-            best = self.best()
+            best = best_of(self._ended, self.metric)
             shown = sorted(self._ended, key=lambda outcome: outcome.number)
             kept = shown[-_ROWS:]
             if best is not None and best not in kept:
                 kept = [best, *kept]
             table = Table(box=None, show_edge=False, pad_edge=False, title_justify="left")
-            table.title = self._heading(best)
+            table.title = Text(self._heading(best))
             table.title_style = "bold"
             for column in ("trial", "tried", metric_name(self.metric), "s"):
                 right = column not in ("tried",)
@@ -138,17 +138,10 @@ class Board:
                 table.add_row(*(Text(cell, style="dim") for cell in cells))
             return table
 
-    def best(self) -> Outcome | None:
-        """The best trial so far that was not given up."""
-        done = [o for o in self._ended if o.status == "done" and o.score is not None]
-        if not done:
-            return None
-        sign = 1 if higher_is_better(self.metric) else -1
-        return max(done, key=lambda o: (sign * (o.score or 0.0), -o.number))
-
     def left(self) -> float | None:
         """Seconds that the search still takes, or so; None where that is not known."""
-        times = [outcome.seconds for outcome in self._ended if outcome.status != "failed"]
+        run = [outcome for outcome in self._ended if outcome.twin is None]
+        times = [outcome.seconds for outcome in run if outcome.status != "failed"]
         if not times:
             return None
         mean = sum(times) / len(times)
@@ -156,7 +149,7 @@ class Board:
         if self.plan.trials is not None:
             known.append((self.plan.trials - len(self._ended)) * mean / self.workers)
         if self.plan.settings.minutes is not None:
-            known.append(60 * self.plan.settings.minutes - (time.monotonic() - self._began))
+            known.append(60 * self.plan.settings.minutes - max(o.elapsed for o in self._ended))
         return max(0.0, min(known)) if known else None
 
     def _heading(self, best: Outcome | None) -> str:
@@ -170,7 +163,7 @@ class Board:
         return ", ".join(said)
 
     def _line(self, outcome: Outcome) -> str:
-        best, left = self.best(), self.left()
+        best, left = best_of(self._ended, self.metric), self.left()
         of = "" if self.plan.trials is None else f"/{self.plan.trials}"
         said = [
             f"trial {outcome.number} ({len(self._ended)}{of})",
@@ -184,6 +177,8 @@ class Board:
             said.append(f"{_span(left)} left")
         if outcome.reason:
             said.append(outcome.reason)
+        if outcome.twin is not None:
+            said.append(f"as trial {outcome.twin}")
         return "  ".join(said)
 
 

@@ -6,6 +6,7 @@ error of its own. So it speaks in a thread, and another one decides when the sea
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -23,12 +24,13 @@ from kseq.metrics.evaluation import counted
 from kseq.search.experiment import Experiment
 from kseq.search.oracle import SearchOracle
 from kseq.search.tuner import SearchTuner
-from kseq.search.worker import RETIRED, SILENCE, Task, asking
+from kseq.search.worker import RETIRED, SILENCE, asking
 
 _TRIALS_A_WORKER = 50
 _UNBORN = 3  # workers that may die one after the other before any has run a trial
 _LOOK = 0.05  # seconds between two looks at the workers
 _CHATTER = re.compile(r"[IW]\d{4} |WARNING: All log messages")  # of TensorFlow
+_LONELY = 3600.0  # seconds without a word from any worker after which a chief gives up
 _STOPPING = 10.0  # seconds that a worker may take to end
 
 
@@ -50,22 +52,30 @@ def serve(
     server = _Server(oracle, host, port)
     # Somebody on this machine reaches a chief that listens everywhere here.
     near = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    crew = _Crew(oracle, experiment, (near, port), workers)
-    try:
-        server.start()
-        crew.hire()
-        while not oracle.finished:
-            server.check()
-            crew.check()
-            for name in oracle.silent(SILENCE):
-                oracle.lost(name)
-            time.sleep(_LOOK)
-        crew.leave()
-        _wait_for_guests(oracle)
-    finally:
-        crew.dismiss()
-        oracle.close()
-        server.stop()
+    with tempfile.TemporaryDirectory(prefix="kseq-") as folder:
+        crew = _Crew(oracle, experiment, (near, port), workers, Path(folder))
+        try:
+            server.start()
+            if address[1]:
+                oracle.watch.listening(host, port)
+            crew.hire()
+            while not oracle.finished:
+                server.check()
+                crew.check()
+                for name in oracle.silent(SILENCE):
+                    oracle.lost(name)
+                if time.monotonic() - oracle.heard > _LONELY:
+                    raise TrainingError(
+                        f"{host}:{port}: no worker has asked for {_LONELY / 60:.0f} minutes; the "
+                        "same command goes on when there are some"
+                    )
+                time.sleep(_LOOK)
+            crew.leave()
+            _wait_for_guests(oracle)
+        finally:
+            crew.dismiss()
+            oracle.close()
+            server.stop()
 
 
 def _free(address: tuple[str, int]) -> tuple[str, int]:
@@ -123,14 +133,16 @@ class _Server:
         self._environment.__exit__(None, None, None)
         if not self._thread.is_alive():
             return
+        farewell = threading.Thread(target=self._ask_for_work, daemon=True)
+        farewell.start()
+        farewell.join(3.0)
+        self._thread.join(3.0)  # if not, both are daemons, and end with the process
+
+    def _ask_for_work(self) -> None:
         host, port = self.address
-        try:
-            with asking(host, port, "farewell"), tempfile.TemporaryDirectory() as folder:
-                last = SearchTuner(self.oracle.experiment, self.oracle, "farewell", Path(folder))
-                last.oracle.create_trial("farewell")
-        except Exception:
-            return  # it is a daemon, and ends with the process
-        self._thread.join(3.0)
+        with asking(host, port, "farewell"), tempfile.TemporaryDirectory() as folder:
+            last = SearchTuner(self.oracle.experiment, self.oracle, "farewell", Path(folder))
+            last.oracle.create_trial("farewell")
 
     def _run(self) -> None:
         try:
@@ -149,11 +161,14 @@ class _Crew:
         experiment: Experiment,
         address: tuple[str, int],
         count: int,
+        folder: Path,
     ) -> None:
         self.oracle = oracle
-        self.experiment = experiment
         self.address = address
         self.count = count
+        # In a file, since a pipe waits for a worker that is still loading its libraries.
+        self._experiment = folder / "experiment.pickle"
+        self._experiment.write_bytes(pickle.dumps(experiment))
         self._hired = 0
         self._unborn = 0  # workers that ended without a trial, since one last ended
         self._ended = 0
@@ -166,22 +181,22 @@ class _Crew:
             name = f"worker-{self._hired}"
             log = self.oracle.ledger.folder / f"{name}.log"
             said = log.open("wb")
+            task = {
+                "experiment": str(self._experiment),
+                "address": self.address,
+                "name": name,
+                "most": _TRIALS_A_WORKER,
+                "parent": os.getpid(),
+            }
             process = subprocess.Popen(
-                [sys.executable, "-m", "kseq.search.worker"],
-                stdin=subprocess.PIPE,
+                [sys.executable, "-m", "kseq.search.worker", json.dumps(task)],
+                stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 env=self._environment(),
                 start_new_session=True,  # an interruption is for the chief
             )
             self._there[name] = (process, said)
-            task = Task(self.experiment, self.address, name, _TRIALS_A_WORKER, os.getpid())
-            assert process.stdin is not None
-            try:
-                with process.stdin as pipe:
-                    pickle.dump(task, pipe)
-            except BrokenPipeError:
-                pass  # it died at once: the next look finds it
 
     def check(self) -> None:
         """Looks after workers that ended.
@@ -229,11 +244,16 @@ class _Crew:
                 log.unlink()
 
     def _environment(self) -> dict[str, str]:
-        """That of a worker, which has its share of the cores."""
+        """That of a worker, which has its share of the machine."""
         share = str(max(1, (os.cpu_count() or 1) // self.count))
         known = {name: value for name, value in os.environ.items() if "KERASTUNER" not in name}
-        threads = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
-        return {**dict.fromkeys(threads, share), "TF_CPP_MIN_LOG_LEVEL": "3", **known}
+        usual = {
+            "TF_NUM_INTRAOP_THREADS": share,
+            "OMP_NUM_THREADS": share,
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the first one would take all of a GPU's memory
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        return {**usual, **known}
 
 
 def _last_words(log: Path) -> str:

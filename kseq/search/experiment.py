@@ -45,6 +45,14 @@ _PRIMARY = {
 _MEMORY = ("ResourceExhausted", "OutOfMemory", "MemoryError", "out of memory", "OOM")
 
 
+class OverLimitError(TrainingError):
+    """A trial that goes beyond a limit of the search, `size` or `time`."""
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
 @dataclass(frozen=True)
 class Job:
     """What is to be tried.
@@ -52,6 +60,7 @@ class Job:
     Args:
         number: Of the trial.
         changes: What it changes in the recipe, by path.
+        search: What tells the search that it belongs to from others.
         bars: For each fold and seed the score that must be reached by each epoch, the higher the
             better; a trial below it is given up.
         slow: What took too long before: bound on the parameters, and epochs.
@@ -59,6 +68,7 @@ class Job:
 
     number: int
     changes: dict[str, Any]
+    search: str = ""
     bars: list[list[float]] = field(default_factory=list)
     slow: list[tuple[int, int]] = field(default_factory=list)
 
@@ -141,6 +151,7 @@ class Experiment:
             trial.run()
         except Exception as error:
             how |= {"status": "failed", "reason": _reason(error)}
+            how |= {"limit": error.limit} if isinstance(error, OverLimitError) else {}
         else:
             how |= {
                 "status": "pruned" if trial.pruned else "done",
@@ -214,7 +225,7 @@ class _Trial:
             fit(estimator, Dataset(train=split.train, valid=split.valid), watch)
         self.epochs += estimator.n_iter_
         if any(isinstance(each, _Limit) and each.passed for each in watch):
-            raise TrainingError(f"did not end within search.trial_minutes {limit:g}")
+            raise OverLimitError(f"did not end within search.trial_minutes {limit:g}", "time")
         self.curves.append(_best_so_far(estimator.history_))
         before = [split.train] if split.valid is split.scored else [split.train, split.valid]
         evaluation = score(estimator, split.scored, before=[p for p in before if p is not None])
@@ -240,15 +251,16 @@ class _Trial:
         self.bound = parameter_bound(spec, parameters)
         most = self.settings.max_parameters
         if most is not None and self.bound > most:
-            raise RecipeError(
-                f"model: up to {self.bound:,} parameters, search.max_parameters is {most:,}"
+            raise OverLimitError(
+                f"model: up to {self.bound:,} parameters, search.max_parameters is {most:,}", "size"
             )
         epochs = recipe.training["epochs"]
         for bound, run in self.job.slow:
             if self.bound >= bound and epochs >= run:
-                raise RecipeError(
+                raise OverLimitError(
                     f"model: up to {self.bound:,} parameters and {epochs} epochs; a trial of "
-                    f"{bound:,} and {run} did not end within search.trial_minutes"
+                    f"{bound:,} and {run} did not end within search.trial_minutes",
+                    "size",
                 )
 
 

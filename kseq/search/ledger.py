@@ -14,15 +14,15 @@ import os
 import time
 import uuid
 import warnings
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from kseq.errors import ArtefactError
-from kseq.metrics.evaluation import plain
+from kseq.metrics.evaluation import higher_is_better, plain
 from kseq.serving.lock import Lock
 
 FORMAT = 1
@@ -49,6 +49,7 @@ class Outcome:
         curves: The best validation score so far at each epoch, the higher the better, of each fold
             and seed.
         reason: Why it failed.
+        limit: What it went beyond, `size` or `time`, if that is why.
         twin: The earlier trial of the same recipe that it was read from, in place of being run.
         worker: Who ran it.
     """
@@ -66,6 +67,7 @@ class Outcome:
     parameters: int | None = None
     curves: list[list[float]] = field(default_factory=list)
     reason: str = ""
+    limit: Literal["", "size", "time"] = ""
     twin: int | None = None
     worker: str = ""
 
@@ -73,6 +75,13 @@ class Outcome:
         """Plain values."""
         content: dict[str, Any] = plain(asdict(self))
         return content
+
+
+def best_of(outcomes: Iterable[Outcome], metric: str) -> Outcome | None:
+    """The best trial that was not given up, of equals the first; None where there is none."""
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    sign = 1 if higher_is_better(metric) else -1
+    return max(done, key=lambda o: (sign * (o.score or 0.0), -o.number), default=None)
 
 
 class Ledger:
@@ -105,7 +114,7 @@ class Ledger:
         self._stack = ExitStack()
 
     def __enter__(self) -> Ledger:
-        with self._stack as stack, self._writing():
+        with self._stack as stack, self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 stack.enter_context(Lock(self.folder / ".lock", wait=False))
@@ -158,7 +167,7 @@ class Ledger:
             ArtefactError: If it cannot be written.
         """
         staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        with self._writing():
+        with self.writing():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with staged.open("w", encoding="utf-8", newline="\n") as file:
@@ -170,8 +179,16 @@ class Ledger:
                 staged.unlink(missing_ok=True)
                 raise
 
-    def _writing(self) -> _Writing:
-        return _Writing(self.folder)
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within this context, what the system says about files is an `ArtefactError`."""
+        try:
+            yield
+        except OSError as error:
+            raise ArtefactError(
+                f"{self.folder} cannot be written: {error.strerror or error}. What ended is kept; "
+                "the same command goes on from there"
+            ) from error
 
     def _place(self, number: int) -> Path:
         return self.folder / f"trial_{number:04d}"
@@ -225,28 +242,6 @@ class Ledger:
         aside.mkdir()
         for path in things:
             os.replace(path, aside / path.name)
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """Within this context, what the system says about files is an `ArtefactError`."""
-
-    folder: Path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError):
-            raise ArtefactError(
-                f"{self.folder} cannot be written: {error.strerror or error}. What ended is kept; "
-                "the same command goes on from there"
-            ) from error
 
 
 def sealed(content: dict[str, Any]) -> str:

@@ -28,15 +28,19 @@ from kseq.search.section import direction
 
 # So many trials at the beginning that all fail: something else than the recipes is wrong.
 _FAILED_FIRST = 3
+_TWINS = 20  # proposals one after the other that were all tried before
 
 
 class Watch(Protocol):
     """What is told how a search goes; from any thread."""
 
+    def listening(self, host: str, port: int) -> None:
+        """Workers from elsewhere may come."""
+
     def begun(self, number: int, changes: dict[str, Any], worker: str) -> None:
         """A trial was handed out."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome, now: bool) -> None:
         """A trial ended, now or before the search was interrupted."""
 
 
@@ -61,15 +65,18 @@ class SearchOracle(keras_tuner.Oracle):
         self.failure: BaseException | None = None
         self.closed = False  # to no more trials: an interruption
         self.seen: dict[str, float] = {}  # when a worker last spoke, by its name
+        self.heard = time.monotonic()  # when any of them did
         self._jobs: dict[int, Job] = {}
         self._again: list[int] = []  # trials to hand out once more
         self._turn = threading.RLock()
-        self._proposals = Proposals(
-            experiment.plan, experiment.metric, ledger.folder / "keras_tuner"
-        )
+        with ledger.writing():
+            self._proposals = Proposals(
+                experiment.plan, experiment.metric, ledger.folder / "keras_tuner"
+            )
         before = max((outcome.elapsed for outcome in ledger.outcomes.values()), default=0.0)
         self._begun = time.monotonic() - before
         self._over = False
+        self._twins = 0  # one after the other, at last
         self._replay()
 
     # --- what workers ask ---
@@ -81,26 +88,18 @@ class SearchOracle(keras_tuner.Oracle):
                 return self.ongoing_trials[tuner_id]
             number = self._next()
             if number is None:
-                over = self._over and not self.ongoing_trials and not self._again
-                if over or self.closed:
+                if self.finished or self.closed:
                     self.tuner_ids.discard(tuner_id)
-                    return Trial(keras_tuner.HyperParameters(), "", TrialStatus.STOPPED)
-                return Trial(keras_tuner.HyperParameters(), "", TrialStatus.IDLE)
+                    return _without_work(TrialStatus.STOPPED)
+                return _without_work(TrialStatus.IDLE)
             job = self._jobs[number]
-            if (twin := self._twin(job)) is not None:
-                self._end(replace(twin, number=number, seconds=0.0, twin=twin.number))
-                return self.create_trial(tuner_id)
             deaths = self.ledger.begin(number)
             if deaths >= MOST_DEATHS:
+                reason = f"the process died {deaths} times while it ran; memory may be short"
                 self._end(
-                    Outcome(
-                        number=number,
-                        changes=job.changes,
-                        status="failed",
-                        reason=f"the process died {deaths} times while it ran; memory may be short",
-                    )
+                    Outcome(number=number, changes=job.changes, status="failed", reason=reason)
                 )
-                return self.create_trial(tuner_id)
+                return _without_work(TrialStatus.IDLE)
             values = keras_tuner.HyperParameters()
             values.values["job"] = job.to_json()
             trial = Trial(values, str(number), TrialStatus.RUNNING)
@@ -112,13 +111,16 @@ class SearchOracle(keras_tuner.Oracle):
     def end_trial(self, trial: Trial) -> None:
         """Takes the outcome of a trial; a second one of the same trial is left aside."""
         with self._speaking(self._owner(trial.trial_id)):
+            values = trial.hyperparameters.values
+            if values["search"] != self.experiment.fingerprint:
+                return  # of a worker that an earlier chief at this address had
             owner = self._owner(trial.trial_id)
             if owner is not None:
                 del self.ongoing_trials[owner]
-            outcome = Outcome(**json.loads(trial.hyperparameters.values["outcome"]))
+            outcome = Outcome(**json.loads(values["outcome"]))
             if outcome.number in self._again:  # it was given up too soon
                 self._again.remove(outcome.number)
-            if outcome.number not in self.ledger.outcomes:
+            if outcome.number in self._jobs and outcome.number not in self.ledger.outcomes:
                 self._end(outcome)
 
     def get_trial(self, trial_id: str) -> Trial:
@@ -126,7 +128,7 @@ class SearchOracle(keras_tuner.Oracle):
         owner = self._owner(trial_id)
         with self._speaking(owner):
             if owner is None:
-                return Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.STOPPED)
+                return _without_work(TrialStatus.STOPPED)
             return self.ongoing_trials[owner]
 
     def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Trial:
@@ -184,8 +186,9 @@ class SearchOracle(keras_tuner.Oracle):
 
     @property
     def finished(self) -> bool:
-        """Whether every trial has ended and there are no more."""
+        """Whether every trial has ended and there are no more, or no time for more."""
         with self._turn:
+            self._look_at_the_clock()
             return self._over and not self.ongoing_trials and not self._again
 
     # --- the search ---
@@ -195,29 +198,40 @@ class SearchOracle(keras_tuner.Oracle):
         self._check_first()
         last = max(self.ledger.outcomes, default=-1)
         while self._proposals.count <= last and (job := self._propose()) is not None:
-            outcome = self.ledger.outcomes.get(job.number)
-            if outcome is None:  # it was begun
+            if not self._known(job):  # it was begun
                 self._again.append(job.number)
-                continue
-            if outcome.changes != job.changes:
-                raise TrainingError(
-                    f"{self.ledger.folder}: trial {job.number} was chosen as {outcome.changes} and "
-                    f"would now be {job.changes}; the library that chooses may have changed. "
-                    "Begin anew with --fresh, which keeps the old folder"
-                )
-            self.watch.ended(outcome)
+
+    def _known(self, job: Job) -> bool:
+        """Whether a trial need not be run: it ended before, or has a twin that did."""
+        outcome = self.ledger.outcomes.get(job.number)
+        if outcome is None:
+            twin = self._twin(job)
+            if twin is not None:
+                self._end(replace(twin, number=job.number, seconds=0.0, twin=twin.number))
+            return twin is not None
+        if outcome.changes != job.changes:
+            raise TrainingError(
+                f"{self.ledger.folder}: trial {job.number} was chosen as {outcome.changes} and "
+                f"would now be {job.changes}; the library that chooses may have changed. "
+                "Begin anew with --fresh, which keeps the old folder"
+            )
+        self.watch.ended(outcome, False)
+        return True
 
     def _next(self) -> int | None:
         if self.closed:
             return None
         if self._again:
             return self._again.pop(0)
+        self._look_at_the_clock()
+        job = self._propose()
+        # One at a time: each is a question to a Gaussian process, while others wait.
+        return None if job is None or self._known(job) else job.number
+
+    def _look_at_the_clock(self) -> None:
         minutes = self.experiment.plan.settings.minutes
         if minutes is not None and self._elapsed() >= 60 * minutes:
             self._over = True
-            return None
-        job = self._propose()
-        return None if job is None else job.number
 
     def _propose(self) -> Job | None:
         """The next trial that was never chosen; None where there is none, now or ever."""
@@ -225,26 +239,28 @@ class SearchOracle(keras_tuner.Oracle):
             return None
         ends = {number: outcome.score for number, outcome in self.ledger.outcomes.items()}
         number = self._proposals.count
-        changes = self._proposals.next(ends)
+        with self.ledger.writing():
+            changes = self._proposals.next(ends)
         if changes == WAIT:
             return None
         if changes == DONE:
             self._over = True
-            self._proposals.finish(ends)
+            with self.ledger.writing():
+                self._proposals.finish(ends)
             return None
         assert isinstance(changes, dict)
         earlier = self._earlier(number)
         slow = [
             (outcome.parameters, self._epochs(outcome.changes))
             for outcome in earlier
-            if outcome.status == "failed"
-            and outcome.parameters is not None
-            and "did not end within" in outcome.reason
+            if outcome.limit == "time" and outcome.parameters is not None
         ]
-        job = Job(
-            number, changes, bars(earlier) if self.experiment.plan.settings.prune else [], slow
-        )
+        heights = bars(earlier) if self.experiment.plan.settings.prune else []
+        job = Job(number, changes, self.experiment.fingerprint, heights, slow)
         self._jobs[number] = job
+        # A space that is used up: nothing new would ever come.
+        self._twins = self._twins + 1 if self._twin(job) is not None else 0
+        self._over = self._over or self._twins >= _TWINS
         return job
 
     def _epochs(self, changes: dict[str, Any]) -> int:
@@ -267,16 +283,18 @@ class SearchOracle(keras_tuner.Oracle):
     def _end(self, outcome: Outcome) -> None:
         outcome = replace(outcome, elapsed=self._elapsed())
         self.ledger.record(outcome)
-        self.watch.ended(outcome)
+        self.watch.ended(outcome, True)
         self._check_first()
 
     def _check_first(self) -> None:
         ended = self.ledger.outcomes
         first = [ended[number] for number in range(_FAILED_FIRST) if number in ended]
-        if len(first) == _FAILED_FIRST and all(each.status == "failed" for each in first):
+        # What goes beyond a limit says nothing about the rest.
+        failed = [each for each in first if each.status == "failed" and not each.limit]
+        if len(failed) == _FAILED_FIRST:
             raise TrainingError(
                 f"the first {counted(_FAILED_FIRST, 'trial')} all failed; trial 0, the recipe as "
-                f"it stands: {first[0].reason}"
+                f"it stands: {first[0].reason}. When that is mended, begin anew with --fresh"
             )
 
     def _elapsed(self) -> float:
@@ -294,12 +312,16 @@ class SearchOracle(keras_tuner.Oracle):
         """One worker at a time. keras-tuner would keep its lock for ever after an error."""
         with self._turn:
             if tuner_id is not None:
-                self.seen[tuner_id] = time.monotonic()
+                self.seen[tuner_id] = self.heard = time.monotonic()
             try:
                 yield
             except BaseException as error:
                 self.failure = self.failure or error
                 raise
+
+
+def _without_work(status: str) -> Trial:
+    return Trial(keras_tuner.HyperParameters(), "", status)
 
 
 def _objective(experiment: Experiment) -> keras_tuner.Objective:

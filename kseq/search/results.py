@@ -12,11 +12,11 @@ from typing import Any
 
 from kseq.data.home import locate
 from kseq.errors import DataError, MissingExtraError, TrainingError
-from kseq.metrics.evaluation import counted, higher_is_better
+from kseq.metrics.evaluation import counted
 from kseq.recipe import Recipe
 from kseq.report import canvas, searches
 from kseq.run import beside
-from kseq.search.ledger import Ledger, Outcome
+from kseq.search.ledger import Ledger, Outcome, best_of
 from kseq.search.section import Plan
 from kseq.search.space import with_changes
 
@@ -24,20 +24,19 @@ from kseq.search.space import with_changes
 _FILES = ("data.path", "data.train", "data.valid", "data.test", "task.text.vectors")
 
 
-def best_of(outcomes: Sequence[Outcome], metric: str) -> Outcome:
-    """The best trial that was not given up; of equals the first.
+def found(outcomes: Sequence[Outcome], metric: str) -> Outcome:
+    """The best trial.
 
     Raises:
         TrainingError: If there is none.
     """
-    done = [o for o in outcomes if o.status == "done" and o.score is not None]
-    if not done:
+    best = best_of(outcomes, metric)
+    if best is None:
         reasons = "; ".join(f"trial {o.number}: {o.reason}" for o in outcomes[:3] if o.reason)
         raise TrainingError(
             f"{counted(len(outcomes), 'trial')} and no score{': ' if reasons else ''}{reasons}"
         )
-    sign = 1 if higher_is_better(metric) else -1
-    return max(done, key=lambda o: (sign * (o.score or 0.0), -o.number))
+    return best
 
 
 def best_recipe(plan: Plan, best: Outcome) -> Recipe:
@@ -85,8 +84,11 @@ def write_results(
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
     ledger.write(written[1], text.getvalue())
     try:
-        for name, figure in searches.pictures(plan.space.paths(), outcomes, metric):
-            canvas.write(figure, folder / name)
+        for name, figure in searches.pictures(
+            plan.space.paths(), outcomes, metric, best_of(outcomes, metric)
+        ):
+            with ledger.writing():
+                canvas.write(figure, folder / name)
             written.append(folder / name)
     except MissingExtraError:
         pass  # the table says the same

@@ -19,6 +19,12 @@ from kseq.search.space_reading import bare, read_space
 
 Whole = Annotated[int, Field(gt=0, le=1_000_000)]
 _TRIALS = 20
+# With another value the validation loss means something else.
+_LOSSES = (
+    *("training.loss", "training.label_smoothing", "training.monitor"),
+    *("training.validation_fraction", "model.reading_loss", "task.standardize"),
+    "task.class_weight",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +146,9 @@ def _conflicts(recipe: Recipe, settings: Search, grouped: bool) -> list[str]:
     kind = recipe.task["kind"]
     known = METRICS.get(kind, ())
     metric = settings.metric
-    # The thresholds of the critical success index stand in the task.
-    by_threshold = kind == "video" and (metric or "").startswith("csi_")
-    if metric is not None and metric not in known and not by_threshold:
+    thresholds = recipe.task.get("thresholds") or [] if kind == "video" else []
+    known = (*known, *(f"csi_{threshold:g}" for threshold in thresholds))
+    if metric is not None and metric not in known:
         near = suggest(metric, list(known))
         mistakes.append(
             f"search.metric: {kind} has no {shown(metric)}{near}; known: {', '.join(known)}"
@@ -175,7 +181,7 @@ def _check_strategy(recipe: Recipe, settings: Search, space: Space) -> None:
         # Losses are compared, so they have to be of one kind.
         mistakes += [
             f"search.prune: compares trials by their validation loss, which {path} changes"
-            for path in ("training.loss", "training.label_smoothing", "training.monitor")
+            for path in _LOSSES
             if path in paths
         ]
     if mistakes:

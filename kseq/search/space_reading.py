@@ -31,7 +31,12 @@ _KEYS = (*KINDS, "step", "length", "when")
 _SECTIONS = ("task", "model", "training")
 _MOST_ITEMS = 64  # entries of a list
 # What a task is asked for: with another one a score means something else.
-_ASKED = frozenset({"kind", "horizon", "target", "season", "per_step", "reading", "dimensions"})
+_ASKED = frozenset(
+    {
+        *("kind", "horizon", "target", "season", "per_step", "reading"),
+        *("dimensions", "stride", "thresholds"),
+    }
+)
 _DECIDED = frozenset(f.name for f in fields(Spec)) - {"horizon", "per_step"}
 _FORMS = "{choice: [a, b]}, {int: [low, high], step: 8}, {float: [low, high]} or {log: [low, high]}"
 

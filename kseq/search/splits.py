@@ -138,8 +138,12 @@ def _of_items(
             )
         yield rows, held
         return
-    if settings.folds > count:
-        raise DataError(f"data: search.folds {settings.folds} of {count} leaves empty ones")
+    least = settings.folds + (settings.cv == "time_series")
+    if count < least:
+        raise DataError(
+            f"data: {count} training sequences, but search.folds {settings.folds} of cv "
+            f"{settings.cv} need {least}"
+        )
     if settings.cv == "grouped":
         if groups is None or len(groups) != count:
             there = 0 if groups is None else len(groups)

@@ -17,6 +17,9 @@ from keras_tuner.engine.trial import Trial
 
 from kseq.search.experiment import Experiment, Job
 
+OTHER_SEARCH = (
+    "the chief there searches another recipe, or other data; give both the same recipe and files"
+)
 _PAUSE = 0.05  # seconds before a worker asks again
 
 
@@ -71,10 +74,17 @@ class SearchTuner(BaseTuner):
         self.current = trial.trial_id
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Runs the job, and puts its outcome into the trial."""
+        """Runs the job, and puts its outcome into the trial.
+
+        Raises:
+            FatalError: If the job is of another search.
+        """
         job = Job.from_json(trial.hyperparameters.values["job"])
+        if job.search != self.experiment.fingerprint:
+            raise keras_tuner.errors.FatalError(OTHER_SEARCH)
         outcome = self.experiment.run(job, self.tuner_id)
         trial.hyperparameters.values["outcome"] = json.dumps(outcome.to_dict())
+        trial.hyperparameters.values["search"] = job.search
         return {self.oracle.objective.name: math.nan if outcome.score is None else outcome.score}
 
     def on_trial_end(self, trial: Trial) -> None:

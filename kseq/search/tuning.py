@@ -27,7 +27,7 @@ from kseq.run import Run, as_recipe, beside, check_output, read_data, train
 from kseq.search.board import Board
 from kseq.search.experiment import Experiment
 from kseq.search.ledger import Ledger, Outcome
-from kseq.search.results import best_of, best_recipe, rows, write_results
+from kseq.search.results import best_recipe, found, rows, write_results
 from kseq.search.section import Plan, read_search
 
 
@@ -151,12 +151,12 @@ def tune(
         board.going_on(ledger.resumed)
         _search(experiment, ledger, board, workers, address)
         outcomes = [ledger.outcomes[number] for number in sorted(ledger.outcomes)]
-        best = best_of(outcomes, experiment.metric)
+        best = found(outcomes, experiment.metric)
         recipe = best_recipe(plan, best)
-        board.close()
-        write_results(ledger, plan, experiment.metric, outcomes, recipe)
+        kept = None if folder is None and not from_data else place
+        if kept is not None:
+            write_results(ledger, plan, experiment.metric, outcomes, recipe)
     seconds = time.monotonic() - started
-    kept = None if folder is None and not from_data else place
     run = estimator = None
     if refit and from_data:
         run = train(recipe, output=output)
@@ -198,22 +198,30 @@ def prepare(
     if find_spec("keras_tuner") is None:
         raise MissingExtraError("a search", "tune")
     if isinstance(estimator_or_recipe, Estimator):
-        recipe = estimator_or_recipe.recipe()
         if X is None:
             raise DataError("X: missing; an estimator brings no data")
+        recipe = estimator_or_recipe.recipe()
+        if estimator_or_recipe.random_state is None:  # else no call would be the same again
+            recipe = recipe.replace("seed", 0)
     else:
         recipe = as_recipe(estimator_or_recipe)
     plan = read_search(recipe, search, grouped=groups is not None)
+    if plan.settings.groups is not None:
+        with beside(plan.recipe):
+            groups = Files().text(plan.settings.groups).splitlines()
     if X is None:
         data = read_data(plan.recipe)
-        if plan.settings.groups is not None:
-            with beside(plan.recipe):
-                groups = Files().text(plan.settings.groups).splitlines()
         digest = joblib.hash((sorted(data.files.items()), groups))
     else:
         data = _given(plan, X, y, validation_data)
         digest = joblib.hash((X, y, validation_data, groups))
     check_parts(from_recipe(plan.recipe), Dataset(train=data.train, valid=data.valid))
+    labelled = data.train.y is not None and isinstance(next(iter(data.train.y), None), tuple)
+    if plan.settings.metric in ("label_accuracy", "exact_match") and not labelled:
+        raise plan.recipe.refusal(
+            f"search.metric: {plan.settings.metric} is of texts that have a label beside their "
+            "tags, and these have none"
+        )
     # The test part stays here: no trial can see it.
     experiment = Experiment(plan, Dataset(train=data.train, valid=data.valid), groups, digest)
     _ = experiment.splits  # raises, now and not in every trial
@@ -269,20 +277,22 @@ def _part(recipe: Recipe, X: Any, y: Any) -> Part:
         return Part(X=tables if form.many else tables[0])
     if hasattr(X, "columns") and {"id", "time"} <= set(X.columns):
         raise DataError("X: a search divides sequences; pass kseq.compat.from_long(X)[0]")
-    X, y = (_plain(values) for values in (X, y))
-    return Part(X=X, y=y)
+    return Part(X=_plain(X), y=_targets(y))
+
+
+def _targets(y: Any) -> Any:
+    """A target for each sequence as an array; lists for each stay lists."""
+    y = _plain(y)
+    if isinstance(y, list) and y and all(np.ndim(value) == 0 for value in y):
+        return np.asarray(y)
+    return y
 
 
 def _plain(values: Any) -> Any:
     """Tables and tuples as what can be divided: arrays and lists."""
     if hasattr(values, "to_numpy"):
         return values.to_numpy()
-    if isinstance(values, tuple):
-        return list(values)
-    if isinstance(values, list) and values and np.ndim(values[0]) == 0:
-        array = np.asarray(values)
-        return array if array.dtype.kind in "biufU" and not isinstance(values[0], str) else values
-    return values
+    return list(values) if isinstance(values, tuple) else values
 
 
 def _check_numbers(workers: Any, address: Any) -> None:

@@ -2,12 +2,14 @@
 
 This file imports keras-tuner, the extra `tune`, and is itself imported when a search begins.
 
-On the chief's machine it is `python -m kseq.search.worker`, and the task comes from the chief,
-pickled, on standard input; on another machine `kseq tune --role worker` makes it from the recipe.
+On the chief's machine it is `python -m kseq.search.worker`, and the chief says what to do; on
+another `kseq tune --role worker` finds it out from the recipe.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pickle
 import socket
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +28,14 @@ import keras_tuner
 from kseq.errors import KseqError, TrainingError
 from kseq.search.experiment import Experiment, name_of_this
 from kseq.search.section import direction
-from kseq.search.tuner import Retired, SearchTuner
+from kseq.search.tuner import OTHER_SEARCH, Retired, SearchTuner
 
 # A chief that does not answer for so long is gone, and a worker that says nothing for so long.
 SILENCE = 60.0
 _BEAT = 2.0  # seconds between two signs of life
-_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
-GONE = 3  # exit code of a worker whose chief is gone
-RETIRED = 4  # of one that has run as many trials as it was to
+_DIRECT = "no_grpc_proxy"
+_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID", _DIRECT)
+RETIRED = 100  # the exit code of one that has run as many trials as it was to
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,18 @@ def work(task: Task) -> None:
         metric = task.experiment.metric
         stand_in = keras_tuner.Oracle(objective=keras_tuner.Objective(metric, direction(metric)))
         tuner = SearchTuner(task.experiment, stand_in, task.name, Path(folder), most=task.most)
-        Heart(tuner, task).start()
-        try:
-            if tuner.oracle.get_space().values.get("search") != task.experiment.fingerprint:
+        with Heart(tuner, task):
+            try:
+                if tuner.oracle.get_space().values.get("search") != task.experiment.fingerprint:
+                    raise keras_tuner.errors.FatalError(OTHER_SEARCH)
+                tuner.search()
+            except keras_tuner.errors.FatalError as error:
+                raise TrainingError(f"{host}:{port}: {error}") from None
+            except grpc.RpcError as error:
                 raise TrainingError(
-                    f"{host}:{port}: the chief there searches another recipe, or other data; give "
-                    "both the same recipe and files"
-                )
-            tuner.search()
-        except grpc.RpcError as error:
-            raise TrainingError(
-                f"{host}:{port}: the chief does not answer ({error.code().name}: {error.details()})"
-            ) from None
+                    f"{host}:{port}: the chief does not answer "
+                    f"({error.code().name}: {error.details()})"
+                ) from None
 
 
 def reach(host: str, port: int) -> None:
@@ -105,13 +107,15 @@ def reach(host: str, port: int) -> None:
 @contextmanager
 def asking(host: str, port: int, name: str) -> Iterator[None]:
     """Within this context, what is made of keras-tuner asks, or is, the chief at that address."""
-    with _environment(host, str(port), name):
+    # gRPC would ask a proxy for the way, to this machine as well.
+    direct = [each for each in (os.environ.get(_DIRECT), host) if each]
+    with _environment(host, str(port), name, ",".join(direct)):
         yield
 
 
 def alone() -> AbstractContextManager[None]:
     """Within this context, what is made of keras-tuner asks nobody."""
-    return _environment(None, None, None)
+    return _environment(None, None, None, os.environ.get(_DIRECT))
 
 
 @contextmanager
@@ -131,47 +135,54 @@ def _environment(*values: str | None) -> Iterator[None]:
         put(before)
 
 
-class Heart(threading.Thread):
+class Heart:
     """Tells the chief that the worker lives, and ends the worker when the chief does not.
 
     A call to a chief that is gone waits for up to an hour, and cannot be interrupted: so the
-    process ends.
+    process ends. It beats within `with` alone.
     """
 
     def __init__(self, tuner: SearchTuner, task: Task) -> None:
-        super().__init__(daemon=True, name="heart")
         self.tuner = tuner
         self.task = task
-        self.answered = time.monotonic()
-        threading.Thread(target=self._watch, daemon=True, name="watch").start()
+        self._answered = time.monotonic()
+        self._still = threading.Event()
 
-    def run(self) -> None:
-        """Speaks with the chief now and then."""
-        while True:
-            time.sleep(_BEAT)
-            try:
-                if self.tuner.current:
-                    self.tuner.oracle.get_trial(self.tuner.current)
-                else:
-                    socket.create_connection(self.task.address, timeout=2.0).close()
-            except (grpc.RpcError, OSError):
-                continue
-            self.answered = time.monotonic()
+    def __enter__(self) -> Heart:
+        for beat in (self._speak, self._watch):
+            threading.Thread(target=beat, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._still.set()
+
+    def _speak(self) -> None:
+        while not self._still.wait(_BEAT):
+            # A chief that is busy with something else answers late, one that is gone never.
+            with contextlib.suppress(grpc.RpcError, ValueError):
+                self.tuner.oracle.get_trial(self.tuner.current)
+                self._answered = time.monotonic()
 
     def _watch(self) -> None:
-        while True:
-            time.sleep(0.5)
+        while not self._still.wait(0.5):
             parent = self.task.parent
             orphan = parent is not None and os.name != "nt" and os.getppid() != parent
-            if orphan or time.monotonic() - self.answered > SILENCE:
+            if orphan or time.monotonic() - self._answered > SILENCE:
                 host, port = self.task.address
                 print(f"kseq: the chief at {host}:{port} is gone", file=sys.stderr, flush=True)
-                os._exit(GONE)
+                os._exit(TrainingError.exit_code)
 
 
-def main() -> int:
-    """The process of a worker on the chief's machine."""
-    task = pickle.load(sys.stdin.buffer)
+def main(arguments: Sequence[str]) -> int:
+    """The process of a worker on the chief's machine.
+
+    Args:
+        arguments: The task as JSON, with the file of the experiment in its place.
+    """
+    given = json.loads(arguments[0])
+    # The chief wrote it, and is the same user on the same machine.
+    experiment = pickle.loads(Path(given["experiment"]).read_bytes())
+    task = Task(**{**given, "experiment": experiment, "address": tuple(given["address"])})
     try:
         work(task)
     except Retired:
@@ -189,7 +200,7 @@ def task_of(experiment: Experiment, address: tuple[str, int]) -> Task:
 
 if __name__ == "__main__":
     # Threads of the backend and of gRPC must not keep a worker from ending.
-    code = main()
+    code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -49,6 +49,7 @@ def test_it_searches_trains_and_publishes(recipe, tmp_path, capsys):
     assert set(found["best"]) >= {"number", "score", "changes", "seconds"}
 
 
+@pytest.mark.slow
 def test_the_best_recipe_finds_files_beside_the_old_one(tmp_path, monkeypatch, capsys):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -79,6 +80,7 @@ def test_groups_come_from_a_file(recipe, tmp_path, capsys):
         (["--set", "search.trials=0"], 3, "search.trials: expected greater than 0"),
         (["--set", "search={}"], 3, "search: missing"),
         (["--role", "worker"], 2, "--address: missing"),
+        (["--role", "worker", "--address", "a:1", "--workers", "2"], 2, "takes no --workers"),
         (["--role", "boss"], 2, "'boss' is not one of"),
         (["--address", "here:1"], 2, "--address: is for --role chief or worker"),
         (["--role", "chief", "--address", "here"], 2, "expected HOST:PORT"),
@@ -118,9 +120,10 @@ def test_a_terminal_sees_a_table(recipe):
         for number in range(2):
             board.begun(number, {"model.units": 3}, "here")
         board.ended(
-            Outcome(number=0, changes={}, status="done", score=0.5, scores=[0.4, 0.6], spread=0.1)
+            Outcome(number=0, changes={}, status="done", score=0.5, scores=[0.4, 0.6], spread=0.1),
+            True,
         )
-        board.ended(Outcome(number=1, changes={}, status="failed", reason="no"))
+        board.ended(Outcome(number=1, changes={}, status="failed", reason="[/no]"), True)
         board.begun(2, {"model.units": 5, "training.learning_rate": 0.0123456}, "here")
     shown = console.export_text()
     assert "going on: 1 trial ended before" in shown

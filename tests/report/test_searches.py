@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kseq.report import canvas, searches
-from kseq.search.ledger import Outcome
+from kseq.search.ledger import Outcome, best_of
 from kseq.search.space import Entry
 
 pytest.importorskip("matplotlib")
@@ -50,7 +50,7 @@ def texts(figure):
 
 @pytest.mark.parametrize("metric", ["accuracy", "mae"])
 def test_every_picture_is_drawn_and_small(tmp_path, metric):
-    drawn = dict(searches.pictures(SPACE, trials(), metric))
+    drawn = dict(searches.pictures(SPACE, found := trials(), metric, best_of(found, metric)))
     assert set(drawn) == {"score.png", "effects.png", "parallel.png"}
     for name, figure in drawn.items():
         canvas.write(figure, tmp_path / name)
@@ -65,7 +65,7 @@ def test_every_picture_is_drawn_and_small(tmp_path, metric):
 
 
 def test_each_path_has_a_panel_and_an_axis():
-    figure = searches.effects(SPACE, trials(), "accuracy")
+    figure = searches.effects(SPACE, trials(), "accuracy", None)
     assert [a.get_xlabel() for a in figure.axes[:5]] == [
         "model.cell",
         "model.units, summed",
@@ -74,22 +74,31 @@ def test_each_path_has_a_panel_and_an_axis():
         "model.dropout",
     ]
     assert figure.axes[3].get_xscale() == "log"
-    figure = searches.parallel(SPACE, trials(), "accuracy")
+    figure = searches.parallel(SPACE, trials(), "accuracy", None)
     assert len(figure.axes[0].get_lines()) == 18  # all but the first and the one that failed
 
 
 def test_the_best_so_far_never_falls():
-    (axes,) = searches.score_over_time(trials(), "mae").axes
+    (axes,) = searches.score_over_time(trials(), "mae", None).axes
     line = axes.get_lines()[0]
     assert (np.diff(line.get_ydata()) <= 0).all()
 
 
 def test_few_trials_and_none():
-    assert dict(searches.pictures(SPACE, trials(2), "accuracy")).keys() == {"score.png"}
+    assert dict(searches.pictures(SPACE, trials(2), "accuracy", None)).keys() == {"score.png"}
     failed = [Outcome(number=0, changes={}, status="failed")]
-    assert dict(searches.pictures(SPACE, failed, "accuracy")) == {}
+    assert dict(searches.pictures(SPACE, failed, "accuracy", None)) == {}
     same = [
         Outcome(number=n, changes={"model.cell": "gru"}, status="done", score=0.5, elapsed=n)
         for n in range(4)
     ]
-    assert len(dict(searches.pictures(SPACE, same, "accuracy"))) == 3
+    assert len(dict(searches.pictures(SPACE, same, "accuracy", same[0]))) == 3
+
+
+def test_lists_of_text_are_no_sums():
+    space = {"task.past_covariates": Entry("task.past_covariates", "choice")}
+    found = [
+        Outcome(number=n, changes={"task.past_covariates": [f"c{n}"]}, status="done", score=1.0)
+        for n in range(12)
+    ]
+    assert len(dict(searches.pictures(space, found, "mae", found[0]))) == 3

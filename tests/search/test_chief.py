@@ -56,13 +56,14 @@ def test_two_workers_find_what_one_process_finds(recipe, folder):
 def test_roles_meet_at_an_address(recipe, folder):
     path, other = recipe(trials=4), recipe("other.json", seeds=2)
     address = f"127.0.0.1:{free_port()}"
-    chief = command(path, "--role", "chief", "--address", address, "--no-train", "--quiet")
+    chief = command(path, "--role", "chief", "--address", address, "--no-train")
     worker = command(path, "--role", "worker", "--address", address)
     code, _, said = finished(other, "--role", "worker", "--address", address)
     assert code == 5
     assert "the chief there searches another recipe, or other data" in said
     out, wrong = chief.communicate(timeout=120)
     assert chief.returncode == 0, wrong
+    assert f"waiting for workers at {address}" in wrong
     assert "best of 4 trials" in out
     _, wrong = worker.communicate(timeout=60)
     assert worker.returncode == 0, wrong
@@ -125,10 +126,13 @@ def test_an_interruption_keeps_what_ended_and_says_how_to_go_on(recipe, folder, 
 
 
 class Silent:
+    def listening(self, host, port):
+        pass
+
     def begun(self, number, changes, worker):
         pass
 
-    def ended(self, outcome):
+    def ended(self, outcome, now):
         pass
 
 
@@ -196,6 +200,10 @@ def test_a_late_outcome_counts_once(tmp_path):
         oracle.lost("slow")
         outcome = {"number": 0, "changes": {}, "status": "done", "score": 0.25}
         trial.hyperparameters.values["outcome"] = json.dumps(outcome)
+        trial.hyperparameters.values["search"] = "another"
+        oracle.end_trial(trial)  # of a chief that was at this address before
+        assert not ledger.outcomes
+        trial.hyperparameters.values["search"] = experiment.fingerprint
         oracle.end_trial(trial)  # before anybody took it over
         assert ledger.outcomes[0].score == 0.25
         assert oracle.create_trial("quick").trial_id == "1"

@@ -95,7 +95,9 @@ def test_groups_from_python_stand_for_the_file():
 
 
 def test_the_thresholds_of_a_video_make_metrics():
-    assert read_search(base("video", space={"model.filters": {"choice": [2, 4]}}, metric="csi_0.5"))
+    how = {"space": {"model.filters": {"choice": [2, 4]}}, "metric": "csi_0.5"}
+    assert read_search(base({"kind": "video", "thresholds": [0.5]}, **how))
+    assert "video has no 'csi_0.5'" in refused(base("video", **how))
 
 
 @pytest.mark.parametrize("kind", sorted(METRICS))

@@ -108,7 +108,8 @@ class TestSeries:
 @pytest.mark.parametrize(
     ("search", "groups", "said"),
     [
-        ({"cv": "kfold", "folds": 40}, None, "search.folds 40 of 30"),
+        ({"cv": "kfold", "folds": 40}, None, "search.folds 40 of cv kfold need 40"),
+        ({"cv": "time_series", "folds": 30}, None, "search.folds 30 of cv time_series need 31"),
         ({"cv": "grouped"}, [1, 2], "search.groups: 2 groups for 30 training sequences"),
         ({"cv": "grouped"}, [1] * 30, "search.groups: 1 groups for search.folds 5"),
         ({"holdout": 0.001}, None, r"search\.holdout 0\.001 of 30 leaves nothing"),

@@ -225,9 +225,21 @@ class TestLimits:
         failed = [outcome for outcome in found.outcomes if outcome.status == "failed"]
         assert len(failed) == 1
         assert "search.max_parameters is 10,000" in failed[0].reason
+        assert failed[0].limit == "size"
         assert failed[0].parameters > 10_000
         assert failed[0].epochs == 0
 
+    @pytest.mark.slow
+    def test_three_too_large_at_the_beginning_do_not_end_it(self, data):
+        X, y = data
+        space = {"model.units": {"choice": [500, 600, 700, 3]}}
+        settings = search(space, trials=5, strategy="grid", max_parameters=10_000)
+        estimator = kseq.SequenceClassifier(model={"units": 800}, training=TINY, random_state=0)
+        found = kseq.tune(estimator, X, y, search=settings, refit=False)
+        assert found.recipe.model["units"] == 3
+        assert [outcome.limit for outcome in found.outcomes] == ["size"] * 4 + [""]
+
+    @pytest.mark.slow
     def test_a_trial_that_takes_too_long_is_ended_and_larger_ones_are_not_built(self, data):
         X, y = data
         space = {"training.epochs": {"choice": [2, 100_000]}, "model.units": {"choice": [4, 8]}}
@@ -282,7 +294,10 @@ class TestPruning:
 class TestBadInput:
     def test_what_python_users_get_wrong(self, data):
         X, y = data
+        tags = [["O", "B-a"]] * 4
         for call, kind, said in [
+            (lambda: kseq.tune(kseq.SequenceTagger(), [["a", "b"]] * 4, tags,
+                               search=search(metric="exact_match")), RecipeError, "have none"),
             (lambda: kseq.tune(classifier(), search=search()), DataError, "X: missing"),
             (lambda: kseq.tune(classifier(), X, y), RecipeError, "search: missing"),
             (lambda: kseq.tune(classifier(), X, y, search=search(), workers=-1), RecipeError,
@@ -330,6 +345,76 @@ def test_twins_are_run_once(data, tmp_path, monkeypatch):
         assert twin.seconds == 0
 
 
+def test_a_space_that_is_used_up_ends_a_search_by_time(data):
+    X, y = data
+    settings = search({"model.units": {"choice": [3, 4]}}, minutes=5, strategy="bayesian")
+    del settings["trials"]
+    found = kseq.tune(classifier(), X, y, search=settings, refit=False)
+    assert len({json.dumps(outcome.changes) for outcome in found.outcomes}) == 3
+    assert found.seconds < 60
+
+
+@pytest.mark.slow
+def test_a_torn_outcome_alone_is_run_again(data, tmp_path, monkeypatch):
+    X, y = data
+    settings = search({"model.units": {"int": [3, 20]}}, trials=7)
+    how = {"search": settings, "folder": tmp_path, "refit": False}
+    whole = kseq.tune(classifier(), X, y, **how)
+    (tmp_path / "trial_0001" / "outcome.json").write_text("{")
+    runs = []
+    run = Experiment.run
+
+    def counting(self, job, worker=""):
+        runs.append(job.number)
+        return run(self, job, worker)
+
+    monkeypatch.setattr(Experiment, "run", counting)
+    with pytest.warns(UserWarning, match="the trial is run again"):
+        again = kseq.tune(classifier(), X, y, **how)
+    assert runs == [1]
+    assert [o.score for o in again.outcomes] == [o.score for o in whole.outcomes]
+
+
+def test_an_estimator_without_a_seed_can_be_gone_on_with(data, tmp_path):
+    X, y = data
+    estimator = kseq.SequenceClassifier(model={"units": 3}, training=TINY)
+    for _ in range(2):
+        found = kseq.tune(estimator, X, y, search=search(trials=1), folder=tmp_path, refit=False)
+    assert len(found.outcomes) == 1
+
+
+def test_a_full_disk_under_keras_tuner_is_said(data, tmp_path, monkeypatch):
+    import keras_tuner.src.utils as theirs
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(theirs, "save_json", full)
+    with pytest.raises(ArtefactError, match=r"No space left on device\. What ended is kept"):
+        kseq.tune(classifier(), *data, search=search(), folder=tmp_path)
+    monkeypatch.undo()
+    found = kseq.tune(classifier(), *data, search=search(), folder=tmp_path, refit=False)
+    assert len(found.outcomes) == 3
+
+
+@pytest.mark.parametrize("form", [list, tuple])
+def test_targets_are_what_fit_takes(data, form):
+    X, y = data
+    found = kseq.tune(
+        classifier(), form(map(list, X)), form(str(v) for v in y), search=search(trials=1)
+    )
+    assert found.estimator.predict(X[:2]).shape == (2,)
+
+
+def test_groups_come_from_a_file_beside_x_too(data, tmp_path, monkeypatch):
+    X, y = data
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "groups.txt").write_text("\n".join(str(i // 8) for i in range(len(y))))
+    settings = search(trials=1, cv="grouped", folds=2, groups="groups.txt")
+    found = kseq.tune(classifier(), X, y, search=settings, refit=False)
+    assert len(found.outcomes[0].scores) == 2
+
+
 def test_one_architecture_is_compiled_once(data):
     from kseq.estimators.models import POOL, Models
 
@@ -351,7 +436,7 @@ def test_one_architecture_is_compiled_once(data):
 
 
 def test_the_job_survives_its_text():
-    job = Job(3, {"model.units": [1, None]}, [[0.1, -0.2]], [(10, 3)])
+    job = Job(3, {"model.units": [1, None]}, "abc", [[0.1, -0.2]], [(10, 3)])
     assert Job.from_json(job.to_json()) == job
 
 
