@@ -46,9 +46,7 @@ def assembled(monkeypatch) -> list[str]:
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(
-            kind, marks=[pytest.mark.slow] if kind in ("text classifier", "tagger", "video") else []
-        )
+        pytest.param(kind, marks=[] if kind in ("classifier", "forecaster") else [pytest.mark.slow])
         for kind in KINDS
     ],
 )

@@ -58,9 +58,7 @@ def version(base: Path, kind: str) -> Path:
 
 
 OFTEN = [
-    pytest.param(
-        kind, marks=[pytest.mark.slow] if kind in ("text classifier", "tagger", "video") else []
-    )
+    pytest.param(kind, marks=[] if kind in ("classifier", "forecaster") else [pytest.mark.slow])
     for kind in KINDS
 ]
 

@@ -116,9 +116,8 @@ def test_predictions_do_not_depend_on_what_else_is_predicted(fitted):
         np.testing.assert_array_equal(np.concatenate(parts), together)
 
 
-@pytest.mark.parametrize(
-    "form", ["encoder_forecaster", pytest.param("next_frame", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("form", ["encoder_forecaster", "next_frame"])
+@pytest.mark.slow
 def test_saved_it_is_the_same_served_and_loaded(form, tmp_path):
     video = make(model={"form": form, "filters": [4, 4], "peephole": "diagonal"}).fit(bars())
     path = video.save(tmp_path / "video")

@@ -202,7 +202,10 @@ def test_any_size(each_way, rows, time):
     assert_same(pair(return_sequences=True), x, np.arange(time)[None] < lengths)
 
 
-@pytest.mark.parametrize("unit", ["lstm", "gru", "rnn", "slstm"])
+@pytest.mark.parametrize(
+    "unit",
+    ["lstm", *(pytest.param(unit, marks=pytest.mark.slow) for unit in ("gru", "rnn", "slstm"))],
+)
 def test_loops_for_prediction(unit):
     """They agree with those of training, and a row is the same to the last bit in any batch.
 

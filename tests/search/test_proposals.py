@@ -119,6 +119,7 @@ def test_logarithms_are_uniform(tmp_path):
     assert 0.4 < low < 0.6
 
 
+@pytest.mark.slow
 def test_bayesian_finds_what_random_would_not(tmp_path):
     space = {"model.dropout": {"float": [0.0, 0.9]}}
 

@@ -71,6 +71,7 @@ def test_the_same_call_again_runs_nothing(data, tmp_path, monkeypatch):
     assert again.recipe == first.recipe
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_from_those_there_are(data, tmp_path):
     X, y = data
     how = {"folder": tmp_path, "refit": False}
@@ -252,6 +253,7 @@ class TestLimits:
         assert "a trial of" in long[1].reason
         assert long[1].epochs == 0
 
+    @pytest.mark.slow
     def test_no_trial_begins_after_the_time_is_spent(self, data, tmp_path):
         X, y = data
         settings = search({"model.dropout": {"float": [0.0, 0.5]}}, minutes=0.02)

@@ -28,6 +28,7 @@ def saved(tmp_path_factory):
     return estimator, estimator.save(tmp_path_factory.mktemp("saved"))
 
 
+@pytest.mark.slow
 def test_it_is_the_same_model(saved, tmp_path):
     estimator, version = saved
     export_elsewhere(read(version), tmp_path)
@@ -36,6 +37,7 @@ def test_it_is_the_same_model(saved, tmp_path):
     np.testing.assert_allclose(np.ravel(answer), estimator.predict(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_went_wrong_there_is_told(saved, tmp_path):
     broken = replace(read(saved[1]), recipe={"task": "regression", "model": {"builder": "none"}})
     with pytest.raises(ArtefactError, match=r"process on TensorFlow failed: .*builder"):

@@ -38,7 +38,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[] if c == "plain" else pytest.mark.slow) for c in CASES]
+)
 def test_updates_are_those_of_keras(case):
     options = {"learning_rate": 0.01, **CASES[case]}
     theirs = trained(keras.optimizers.Adam(epsilon=1e-7, **options))
@@ -53,6 +55,7 @@ def test_rows_of_an_embedding_add_up_before_they_are_squared():
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_rows_that_never_occur_stay():
     before, after = (trained(FusedAdam(rate), 1, embedded=True)[0] for rate in (0.0, 0.01))
     assert not np.array_equal(before[:30], after[:30])
