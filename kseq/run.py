@@ -158,6 +158,22 @@ def fit(
         DataError: If the data does not.
         TrainingError: If the loss stopped being finite.
     """
+    X, y, valid = _given(estimator, data)
+    estimator.fit(X, y, validation_data=valid, callbacks=callbacks)
+
+
+def check_fit(estimator: Estimator, data: Dataset) -> None:
+    """Does all that `fit` does before the training: what is wrong with the data shows here.
+
+    Raises:
+        RecipeError: If a parameter does not hold.
+        DataError: If the data does not.
+    """
+    estimator._prepare(*_given(estimator, data))
+
+
+def _given(estimator: Estimator, data: Dataset) -> tuple[Any, Any, Any]:
+    """What `fit` is given: X, y and the validation data."""
     valid: Any = None
     if data.valid is not None:
         valid = data.valid.X if isinstance(estimator, AHEAD) else (data.valid.X, data.valid.y)
@@ -165,7 +181,7 @@ def fit(
     if isinstance(estimator, VideoPredictor):
         learned = clips_of(data.train)
         valid = None if data.valid is None else clips_of(data.valid)
-    estimator.fit(learned, data.train.y, validation_data=valid, callbacks=callbacks)
+    return learned, data.train.y, valid
 
 
 def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:

@@ -118,6 +118,15 @@ def command(
         f"{tried(found.best.changes)}",
         markup=False,
     )
+    alike = [o for o in found.outcomes if o.status == "done" and o.score == found.best.score]
+    if len({tried(outcome.changes) for outcome in alike}) > 1:
+        out.print(
+            f"{len(alike)} trials tie at that score; cv kfold, more seeds or another metric would "
+            "tell them apart"
+        )
+    asked = loaded.search.get("trials")
+    if asked is not None and len(found.outcomes) < asked and "minutes" not in loaded.search:
+        out.print(f"there were no more than these to try, of {asked} that were asked for")
     failed = sum(outcome.status == "failed" for outcome in found.outcomes)
     if failed:
         out.print(f"{counted(failed, 'trial')} failed; results.csv says why")

@@ -140,11 +140,14 @@ class Recipe:
             values[section] = value
         else:
             place = values.setdefault(section, {})
-            for step in rest[:-1]:
-                place = place.setdefault(step, {}) if isinstance(place, dict) else None
-            if not isinstance(place, dict):
-                raise RecipeError(f"{path}: leads through a value that has no parts")
-            place[rest[-1]] = value
+            while True:
+                if not isinstance(place, dict):
+                    raise RecipeError(f"{path}: leads through a value that has no parts")
+                key, rest = _first_key(place, rest)
+                if not rest:
+                    break
+                place = place.setdefault(key, {})
+            place[key] = value
         # The file's line is not to blame for the new value.
         lines = {p: n for p, n in self.lines.items() if not f"{p}.".startswith(f"{path}.")}
         return Recipe.from_dict(values, source=self.source, lines=lines)
@@ -196,6 +199,15 @@ class Recipe:
         if mistakes:
             raise self.refusal(mistakes)
         return Recipe.from_dict(values, source=self.source, lines=self.lines)
+
+
+def _first_key(place: Mapping[str, Any], steps: list[str]) -> tuple[str, list[str]]:
+    """The key that a path goes on with, and the rest: a key of a search space is a path itself."""
+    for count in range(len(steps), 1, -1):
+        key = ".".join(steps[:count])
+        if key in place:
+            return key, steps[count:]
+    return steps[0], steps[1:]
 
 
 def _lookup(path: str, find: Callable[[object], Any], name: object) -> tuple[Any, list[str]]:

@@ -103,7 +103,9 @@ def logarithmic(axes: Axes, which: Literal["x", "y"] = "y") -> None:
 
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    few = (1.0,) if which == "x" else (1.0, 2.0, 5.0)
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    wide = which == "x" and high > 30 * low  # a horizontal axis has less room for its numbers
+    few = (1.0,) if wide else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=few))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_PANELS = 12
 _MOST_TICKS = 8
-_NONE = "-"  # of a trial for which the path did not count
+_NONE = "not used"  # in a trial in which the path did not count
 
 
 class Range(Protocol):
@@ -58,7 +58,9 @@ def score_over_time(trials: Sequence[Any], metric: str, best: Any) -> Figure:
     figure = canvas.new_figure(7.0, 3.1)
     axes = figure.subplots()
     trials = sorted(trials, key=lambda trial: trial.elapsed)
-    times = [trial.elapsed / 60 for trial in trials]
+    longest = max(trial.elapsed for trial in trials)
+    unit, what = (1.0, "seconds") if longest < 180 else (60.0, "minutes")
+    times = [trial.elapsed / unit for trial in trials]
     done = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "done"]
     pruned = [(t, r.score) for t, r in zip(times, trials, strict=True) if r.status == "pruned"]
     failed = [t for t, r in zip(times, trials, strict=True) if r.score is None]
@@ -76,10 +78,10 @@ def score_over_time(trials: Sequence[Any], metric: str, best: Any) -> Figure:
             first.score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
         )
     if best is not None:
-        axes.plot([best.elapsed / 60], [best.score], "o", color=MODEL, markersize=7)
+        axes.plot([best.elapsed / unit], [best.score], "o", color=MODEL, markersize=7)
     for time in failed:
         axes.axvline(time, color="#e3b5a0", linewidth=0.8, zorder=0)
-    canvas.dress(axes, x="minutes of searching", y=metric_name(metric))
+    canvas.dress(axes, x=f"{what} of searching", y=metric_name(metric))
     beside = counted(len(trials), "trial")
     if failed:
         beside += f", {len(failed)} failed (vertical lines)"
@@ -94,7 +96,7 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str, best
     lines = math.ceil(len(paths) / columns)
     figure = canvas.new_figure(3.0 * columns + 0.4, 2.3 * lines)
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    shown = [t for t in trials if t.score is not None and t.changes]
+    shown = [t for t in trials if t.score is not None]
     text = _said(best, metric)
     for place, axes in enumerate(panels.flat):
         if place >= len(paths):
@@ -134,7 +136,7 @@ def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str, bes
     from matplotlib import colormaps
 
     paths = list(space)[:_MOST_PANELS]
-    shown = [t for t in trials if t.score is not None and t.changes]
+    shown = [t for t in trials if t.score is not None]
     figure = canvas.new_figure(max(6.0, 1.35 * (len(paths) + 1)), 3.6)
     axes = figure.subplots()
     heights: list[np.ndarray] = []
@@ -146,7 +148,7 @@ def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str, bes
         heights.append(np.array([-0.12 if value is None else next(spots) for value in values]))
         _labels(axes, place, known, ticks, log)
         if len(known) < len(values):
-            axes.text(place, -0.12, f" {_NONE}", fontsize=7.5, color=MUTED, va="center")
+            axes.text(place + 0.03, -0.12, _NONE, fontsize=7.5, color=MUTED, va="center")
     scores = np.array([t.score for t in shown], dtype=np.float64)
     span = np.ptp(scores) or 1.0
     last = (scores - scores.min()) / span
@@ -194,6 +196,11 @@ def _axis(values: Sequence[Any], kind: str) -> tuple[list[float], list[str], boo
     return [float(ticks.index(str(value).replace("'", ""))) for value in values], ticks, False
 
 
+def _end(value: Any) -> str:
+    """An end of an axis."""
+    return str(value) if isinstance(value, int) else number(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -203,6 +210,8 @@ def _of_numbers(value: Any) -> bool:
 
 
 def _key(value: Any) -> Any:
+    if _of_numbers(value):
+        return (len(value), value)
     return value if isinstance(value, int | float) else str(value)
 
 
@@ -223,7 +232,7 @@ def _labels(axes: Axes, place: int, values: Sequence[Any], ticks: Sequence[str],
         shown = shown if len(shown) <= 10 else [shown[0], shown[-1]]
     elif values:
         ends = [sum(v) if _of_numbers(v) else v for v in values]
-        shown = [(0.0, number(min(ends))), (1.0, number(max(ends)))]
+        shown = [(0.0, _end(min(ends))), (1.0, _end(max(ends)))]
     else:
         shown = []
     for height, text in shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import math
@@ -18,7 +19,6 @@ from typing import Any
 
 import joblib
 import keras
-import numpy as np
 
 from kseq.builders.size import parameter_bound
 from kseq.data.dataset import Dataset
@@ -27,8 +27,9 @@ from kseq.estimators.load import from_recipe
 from kseq.metrics.evaluation import Evaluation, plain
 from kseq.recipe import Recipe
 from kseq.report.facts import taggings
-from kseq.run import beside, fit, score
+from kseq.run import beside, check_fit, fit, score
 from kseq.search.ledger import Outcome
+from kseq.search.pruning import Bars, Limit, best_so_far
 from kseq.search.section import Plan
 from kseq.search.space import with_changes
 from kseq.search.splits import Split, splits
@@ -138,6 +139,27 @@ class Experiment:
         found: str = joblib.hash(plain(self.identity()))
         return found
 
+    def key(self, changes: Mapping[str, Any]) -> str:
+        """What two trials have in common if they are of the same recipe."""
+        filled = with_changes(self.plan.recipe, changes).fill()
+        return json.dumps(filled.to_dict(), sort_keys=True)
+
+    def check(self) -> None:
+        """Does all that a trial does before its training, with the recipe as it stands.
+
+        What is wrong with the data would be wrong in every trial. The model is kept for the first.
+
+        Raises:
+            RecipeError: If a parameter does not hold.
+            DataError: If the data does not.
+        """
+        trial = _Trial(self, Job(0, {}))
+        split = self.splits[0]
+        estimator = from_recipe(trial.recipe)
+        estimator._gate = trial.gate
+        with beside(self.plan.recipe), contextlib.suppress(OverLimitError):
+            check_fit(estimator, Dataset(train=split.train, valid=split.valid))
+
     def run(self, job: Job, worker: str = "") -> Outcome:
         """Runs a trial. What goes wrong in it stands in its outcome.
 
@@ -214,23 +236,23 @@ class _Trial:
 
     def _unit(self, recipe: Recipe, split: Split, unit: int) -> None:
         estimator = from_recipe(recipe)
-        estimator._gate = self._gate
+        estimator._gate = self.gate
         watch: list[keras.callbacks.Callback] = []
         if self.settings.prune and unit < len(self.job.bars):
-            watch.append(_Bars(self.job.bars[unit], recipe.training["epochs"]))
+            watch.append(Bars(self.job.bars[unit], recipe.training["epochs"]))
         limit = self.settings.trial_minutes
         if limit is not None:
-            watch.append(_Limit(self.began + 60 * limit))
+            watch.append(Limit(self.began + 60 * limit))
         with beside(self.experiment.plan.recipe):
             fit(estimator, Dataset(train=split.train, valid=split.valid), watch)
         self.epochs += estimator.n_iter_
-        if any(isinstance(each, _Limit) and each.passed for each in watch):
+        if any(isinstance(each, Limit) and each.passed for each in watch):
             raise OverLimitError(f"did not end within search.trial_minutes {limit:g}", "time")
-        self.curves.append(_best_so_far(estimator.history_))
+        self.curves.append(best_so_far(estimator.history_))
         before = [split.train] if split.valid is split.scored else [split.train, split.valid]
         evaluation = score(estimator, split.scored, before=[p for p in before if p is not None])
         self._take(evaluation)
-        self.pruned = any(isinstance(each, _Bars) and each.below for each in watch)
+        self.pruned = any(isinstance(each, Bars) and each.below for each in watch)
 
     def _take(self, evaluation: Evaluation) -> None:
         metric = self.experiment.metric
@@ -245,7 +267,7 @@ class _Trial:
         self.scores.append(found)
         self.metrics.append(dict(evaluation.metrics))
 
-    def _gate(self, recipe: Recipe, spec: Spec) -> None:
+    def gate(self, recipe: Recipe, spec: Spec) -> None:
         """Refuses a model before it is built."""
         parameters = {name: v for name, v in recipe.model.items() if name != "builder"}
         self.bound = parameter_bound(spec, parameters)
@@ -262,67 +284,6 @@ class _Trial:
                     f"{bound:,} and {run} did not end within search.trial_minutes",
                     "size",
                 )
-
-
-def _best_so_far(history: Mapping[str, Sequence[float]]) -> list[float]:
-    """The best validation score at each epoch so far, or of the loss its negative."""
-    if "val_score" in history:
-        values = np.array(history["val_score"], dtype=np.float64)
-    else:
-        values = -np.array(history.get("val_loss", []), dtype=np.float64)
-    values = np.where(np.isfinite(values), values, -np.finfo(np.float64).max)
-    return [float(value) for value in np.maximum.accumulate(values)]
-
-
-def bars(outcomes: Sequence[Outcome]) -> list[list[float]]:
-    """The median of the best values of earlier trials, for each fold and seed at each epoch.
-
-    A trial that ended early keeps its best. Fewer than four trials set no bar.
-    """
-    known = [outcome.curves for outcome in outcomes if outcome.status == "done"]
-    found: list[list[float]] = []
-    for unit in range(max((len(curves) for curves in known), default=0)):
-        curves = [each[unit] for each in known if len(each) > unit and each[unit]]
-        if len(curves) < 4:
-            break
-        longest = max(map(len, curves))
-        whole = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
-        found.append([float(value) for value in np.median(whole, axis=0)])
-    return found
-
-
-class _Bars(keras.callbacks.Callback):
-    """Ends a training whose best value is below the bar, after the first fifth of its epochs."""
-
-    def __init__(self, heights: Sequence[float], epochs: int) -> None:
-        super().__init__()
-        self.heights = heights
-        self.first = max(1, epochs // 5)
-        self.best = -math.inf
-        self.below = False
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = logs or {}
-        value = logs["val_score"] if "val_score" in logs else -logs.get("val_loss", math.nan)
-        if math.isfinite(value):
-            self.best = max(self.best, float(value))
-        if self.first <= epoch < len(self.heights) and self.best < self.heights[epoch]:
-            self.below = True
-            self.model.stop_training = True
-
-
-class _Limit(keras.callbacks.Callback):
-    """Ends a training at a time."""
-
-    def __init__(self, end: float) -> None:
-        super().__init__()
-        self.end = end
-        self.passed = False
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if time.monotonic() > self.end:
-            self.passed = True
-            self.model.stop_training = True
 
 
 def name_of_this() -> str:

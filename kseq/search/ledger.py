@@ -186,8 +186,8 @@ class Ledger:
             yield
         except OSError as error:
             raise ArtefactError(
-                f"{self.folder} cannot be written: {error.strerror or error}. What ended is kept; "
-                "the same command goes on from there"
+                f"{self.folder} cannot be written: {error.strerror or error}"
+                + (". What ended is kept; the same command goes on" if self.outcomes else "")
             ) from error
 
     def _place(self, number: int) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,14 +22,15 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kseq.errors import TrainingError
 from kseq.metrics.evaluation import counted
-from kseq.search.experiment import Experiment, Job, bars
+from kseq.search.experiment import Experiment, Job
 from kseq.search.ledger import MOST_DEATHS, Ledger, Outcome
 from kseq.search.proposals import DONE, WAIT, Proposals
+from kseq.search.pruning import bars
 from kseq.search.section import direction
 
 # So many trials at the beginning that all fail: something else than the recipes is wrong.
 _FAILED_FIRST = 3
-_TWINS = 20  # proposals one after the other that were all tried before
+_REPEATED = 20  # proposals one after the other that were all made before
 
 
 class Watch(Protocol):
@@ -76,7 +78,8 @@ class SearchOracle(keras_tuner.Oracle):
         before = max((outcome.elapsed for outcome in ledger.outcomes.values()), default=0.0)
         self._begun = time.monotonic() - before
         self._over = False
-        self._twins = 0  # one after the other, at last
+        self._alike: dict[str, list[int]] = defaultdict(list)  # trials of the same recipe
+        self._repeated = 0  # proposals that were all made before, one after the other
         self._replay()
 
     # --- what workers ask ---
@@ -200,6 +203,8 @@ class SearchOracle(keras_tuner.Oracle):
         while self._proposals.count <= last and (job := self._propose()) is not None:
             if not self._known(job):  # it was begun
                 self._again.append(job.number)
+        trials = self.experiment.plan.trials
+        self._over = self._over or (trials is not None and self._proposals.count >= trials)
 
     def _known(self, job: Job) -> bool:
         """Whether a trial need not be run: it ended before, or has a twin that did."""
@@ -207,7 +212,8 @@ class SearchOracle(keras_tuner.Oracle):
         if outcome is None:
             twin = self._twin(job)
             if twin is not None:
-                self._end(replace(twin, number=job.number, seconds=0.0, twin=twin.number))
+                mine = {"number": job.number, "changes": job.changes, "seconds": 0.0}
+                self._end(replace(twin, **mine, twin=twin.number))
             return twin is not None
         if outcome.changes != job.changes:
             raise TrainingError(
@@ -258,9 +264,11 @@ class SearchOracle(keras_tuner.Oracle):
         heights = bars(earlier) if self.experiment.plan.settings.prune else []
         job = Job(number, changes, self.experiment.fingerprint, heights, slow)
         self._jobs[number] = job
+        alike = self._alike[self.experiment.key(changes)]
+        alike.append(number)
         # A space that is used up: nothing new would ever come.
-        self._twins = self._twins + 1 if self._twin(job) is not None else 0
-        self._over = self._over or self._twins >= _TWINS
+        self._repeated = self._repeated + 1 if len(alike) > 1 else 0
+        self._over = self._over or self._repeated >= _REPEATED
         return job
 
     def _epochs(self, changes: dict[str, Any]) -> int:
@@ -269,8 +277,9 @@ class SearchOracle(keras_tuner.Oracle):
 
     def _twin(self, job: Job) -> Outcome | None:
         """A trial that ended and was of the same recipe; a Gaussian process may ask again."""
-        for outcome in self._earlier(job.number):
-            if outcome.changes == job.changes and outcome.status == "done":
+        for number in self._alike[self.experiment.key(job.changes)]:
+            outcome = self.ledger.outcomes.get(number)
+            if number < job.number and outcome is not None and outcome.status == "done":
                 return outcome
         return None
 

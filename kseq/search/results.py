@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,25 @@ def best_recipe(plan: Plan, best: Outcome) -> Recipe:
     return with_changes(plan.recipe, changes)
 
 
-def rows(outcomes: Sequence[Outcome], metric: str) -> list[dict[str, Any]]:
+def completed(plan: Plan, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The trials to be shown: that of the recipe as it stands with the values that stand there."""
+    filled = plan.recipe.fill()
+    own: dict[str, Any] = {}
+    for path in plan.space.paths():
+        section, *steps = path.split(".")
+        value: Any = getattr(filled, section)
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        own[path] = value
+    own = plan.space.active(own)
+    return [replace(o, changes=own) if o.number == 0 else o for o in outcomes]
+
+
+def rows(plan: Plan, outcomes: Sequence[Outcome], metric: str) -> list[dict[str, Any]]:
     """A row for each trial: how it ended, and the value of each path that varied."""
-    paths = list(dict.fromkeys(path for outcome in outcomes for path in outcome.changes))
+    paths = [*plan.space.paths()]
+    if plan.settings.strategy == "hyperband":
+        paths.append("training.epochs")
     return [
         {
             "trial": outcome.number,
@@ -58,11 +75,11 @@ def rows(outcomes: Sequence[Outcome], metric: str) -> list[dict[str, Any]]:
             "spread": outcome.spread if outcome.score is not None else None,
             "seconds": outcome.seconds,
             "epochs": outcome.epochs,
-            "parameters": outcome.parameters,
+            "parameters_at_most": outcome.parameters,
             **{path: outcome.changes.get(path) for path in paths},
-            "reason": outcome.reason,
+            "reason": outcome.reason if outcome.twin is None else f"as trial {outcome.twin}",
         }
-        for outcome in outcomes
+        for outcome in completed(plan, outcomes)
     ]
 
 
@@ -77,7 +94,8 @@ def write_results(
     folder = ledger.folder
     written = [folder / "best.yaml", folder / "results.csv"]
     _seen_from(folder, recipe).save(written[0])
-    table = rows(outcomes, metric)
+    table = rows(plan, outcomes, metric)
+    shown = completed(plan, outcomes)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
     writer.writeheader()
@@ -85,7 +103,7 @@ def write_results(
     ledger.write(written[1], text.getvalue())
     try:
         for name, figure in searches.pictures(
-            plan.space.paths(), outcomes, metric, best_of(outcomes, metric)
+            plan.space.paths(), shown, metric, best_of(shown, metric)
         ):
             with ledger.writing():
                 canvas.write(figure, folder / name)

@@ -115,7 +115,10 @@ def read_search(
     Raises:
         RecipeError: With all mistakes, each with its path.
     """
-    given = dict(recipe.search if search is None else search)
+    given = recipe.search if search is None else search
+    if not isinstance(given, Mapping):
+        raise recipe.refusal(f"search: expected a mapping, got {shown(given)}")
+    given = dict(given)
     if not given:
         raise recipe.refusal(
             "search: missing; it says what varies, such as "

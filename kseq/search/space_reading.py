@@ -21,7 +21,7 @@ from typing import Any
 
 from kseq.errors import RecipeError, shown
 from kseq.recipe import Recipe
-from kseq.registry import builders, suggest
+from kseq.registry import builders, suggest, tasks
 from kseq.schema import parameters
 from kseq.search.space import Entry, Space, same, with_changes
 from kseq.spec import Spec
@@ -60,7 +60,7 @@ def read_space(recipe: Recipe, space: Any) -> Space:
     mistakes: list[str] = []
     entries: dict[str, Entry] = {}
     for path, given in space.items():
-        wrong = _unsearchable(str(path))
+        wrong = _unsearchable(str(path), recipe)
         if wrong:
             mistakes.append(f"search.space.{path}: {wrong}")
             continue
@@ -85,7 +85,7 @@ def read_space(recipe: Recipe, space: Any) -> Space:
     return Space(tuple(ordered))
 
 
-def _unsearchable(path: str) -> str | None:
+def _unsearchable(path: str, recipe: Recipe) -> str | None:
     """Why a path cannot be searched, whatever its values."""
     section, _, name = path.partition(".")
     if "__" in path and "." not in path:
@@ -99,7 +99,8 @@ def _unsearchable(path: str) -> str | None:
         return f"unknown path{near}; a path starts with {', '.join(f'{s}.' for s in _SECTIONS)}"
     if not name:
         return "is a whole section; name a parameter of it"
-    if section == "task" and name in _ASKED:
+    asked = {"kind", *parameters(tasks.get(recipe.task["kind"]))} & _ASKED
+    if section == "task" and name in asked:
         return "decides what is asked and scored; trials with different values have no order"
     return None
 
@@ -137,6 +138,8 @@ def _entry(path: str, given: Any) -> tuple[Entry | None, list[str]]:
         else:
             how["length"] = (length[0], length[1])
     when = given.get("when", {})
+    if "when" in given and not when and isinstance(when, Mapping):
+        mistakes.append(".when: is empty; leave it out where the path always counts")
     if not isinstance(when, Mapping):
         mistakes.append(f".when: expected a mapping such as model.cell: slstm, got {shown(when)}")
         when = {}

@@ -12,23 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
-from kseq.data.dataset import Dataset, Part
+from kseq.data.dataset import Dataset
 from kseq.data.files import Files
-from kseq.data.series import as_series
-from kseq.errors import DataError, MissingExtraError, RecipeError, shown
+from kseq.errors import DataError, DataTypeError, MissingExtraError, RecipeError, shown
 from kseq.estimators.base import Estimator
 from kseq.estimators.load import from_recipe
-from kseq.estimators.validation import validation_set
-from kseq.parts import AHEAD, check_parts
+from kseq.parts import check_parts
 from kseq.recipe import Recipe
 from kseq.run import Run, as_recipe, beside, check_output, read_data, train
 from kseq.search.board import Board
 from kseq.search.experiment import Experiment
+from kseq.search.given import as_dataset
 from kseq.search.ledger import Ledger, Outcome
 from kseq.search.results import best_recipe, found, rows, write_results
-from kseq.search.section import Plan, read_search
+from kseq.search.section import read_search
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Tuning:
         best: How its trial ended.
         metric: What it is the best in.
         outcomes: How all trials ended, in their order; trial 0 is the recipe as it stood.
+        rows: The trials as rows of a table: status, score, time, the value of each path.
         folder: Where they are kept, with `best.yaml`, `results.csv` and pictures; None where they
             were not to be.
         seconds: Wall time of the search, without earlier ones that it went on from.
@@ -52,6 +51,7 @@ class Tuning:
     best: Outcome
     metric: str
     outcomes: list[Outcome] = field(repr=False)
+    rows: list[dict[str, Any]] = field(repr=False)
     folder: Path | None
     seconds: float
     estimator: Estimator | None = None
@@ -67,7 +67,7 @@ class Tuning:
             import pandas
         except ImportError:
             raise MissingExtraError("a table", "pandas") from None
-        return pandas.DataFrame(rows(self.outcomes, self.metric))
+        return pandas.DataFrame(self.rows).convert_dtypes()
 
 
 def tune(
@@ -165,7 +165,17 @@ def tune(
         estimator = from_recipe(recipe)
         known = {} if validation_data is None else {"validation_data": validation_data}
         estimator.fit(X, y, **known)
-    return Tuning(recipe, best, experiment.metric, outcomes, kept, seconds, estimator, run)
+    return Tuning(
+        recipe=recipe,
+        best=best,
+        metric=experiment.metric,
+        outcomes=outcomes,
+        rows=rows(plan, outcomes, experiment.metric),
+        folder=kept,
+        seconds=seconds,
+        estimator=estimator,
+        run=run,
+    )
 
 
 def work(recipe: Recipe | Mapping[str, Any] | str | Path, address: tuple[str, int]) -> None:
@@ -203,8 +213,15 @@ def prepare(
         recipe = estimator_or_recipe.recipe()
         if estimator_or_recipe.random_state is None:  # else no call would be the same again
             recipe = recipe.replace("seed", 0)
-    else:
+    elif isinstance(estimator_or_recipe, (Recipe, Mapping, str, Path)):
         recipe = as_recipe(estimator_or_recipe)
+        if X is not None:  # what was not used should not stand in the best recipe
+            recipe = recipe.replace("data", {})
+    else:
+        raise DataTypeError(
+            "estimator_or_recipe: expected a kseq estimator, a recipe or the path of its file, got "
+            f"{shown(estimator_or_recipe)}"
+        )
     plan = read_search(recipe, search, grouped=groups is not None)
     if plan.settings.groups is not None:
         with beside(plan.recipe):
@@ -213,7 +230,7 @@ def prepare(
         data = read_data(plan.recipe)
         digest = joblib.hash((sorted(data.files.items()), groups))
     else:
-        data = _given(plan, X, y, validation_data)
+        data = as_dataset(plan.recipe, X, y, validation_data)
         digest = joblib.hash((X, y, validation_data, groups))
     check_parts(from_recipe(plan.recipe), Dataset(train=data.train, valid=data.valid))
     labelled = data.train.y is not None and isinstance(next(iter(data.train.y), None), tuple)
@@ -241,6 +258,8 @@ def _search(
     from kseq.search.tuner import SearchTuner
     from kseq.search.worker import alone
 
+    if 0 not in ledger.outcomes:
+        experiment.check()
     oracle = SearchOracle(experiment, ledger, board)
     try:
         if oracle.finished:
@@ -252,47 +271,6 @@ def _search(
                 SearchTuner(experiment, oracle, "here", ledger.folder / "keras_tuner").search()
     finally:
         oracle.close()
-
-
-def _given(plan: Plan, X: Any, y: Any, validation_data: Any) -> Dataset:
-    """Data from Python as a reader would give it."""
-    ahead = plan.recipe.task["kind"] in [estimator.task for estimator in AHEAD]
-    train = _part(plan.recipe, X, y)
-    if validation_data is None:
-        return Dataset(train=train)
-    if ahead:
-        return Dataset(train=train, valid=_part(plan.recipe, validation_data, None))
-    valid_X, valid_y, weight = validation_set(validation_data)
-    if weight is not None:
-        raise DataError("validation_data: a search takes no weights; expected a pair (X, y)")
-    return Dataset(train=train, valid=_part(plan.recipe, valid_X, valid_y))
-
-
-def _part(recipe: Recipe, X: Any, y: Any) -> Part:
-    if recipe.task["kind"] == "forecasting":
-        read, form = as_series(X, "X")
-        tables: Any = [
-            {name: one.values[:, place] for place, name in enumerate(one.columns)} for one in read
-        ]
-        return Part(X=tables if form.many else tables[0])
-    if hasattr(X, "columns") and {"id", "time"} <= set(X.columns):
-        raise DataError("X: a search divides sequences; pass kseq.compat.from_long(X)[0]")
-    return Part(X=_plain(X), y=_targets(y))
-
-
-def _targets(y: Any) -> Any:
-    """A target for each sequence as an array; lists for each stay lists."""
-    y = _plain(y)
-    if isinstance(y, list) and y and all(np.ndim(value) == 0 for value in y):
-        return np.asarray(y)
-    return y
-
-
-def _plain(values: Any) -> Any:
-    """Tables and tuples as what can be divided: arrays and lists."""
-    if hasattr(values, "to_numpy"):
-        return values.to_numpy()
-    return list(values) if isinstance(values, tuple) else values
 
 
 def _check_numbers(workers: Any, address: Any) -> None:

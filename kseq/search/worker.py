@@ -91,6 +91,7 @@ def reach(host: str, port: int) -> None:
         TrainingError: If nobody does.
     """
     end = time.monotonic() + SILENCE
+    told = False
     while True:
         try:
             socket.create_connection((host, port), timeout=2.0).close()
@@ -101,6 +102,9 @@ def reach(host: str, port: int) -> None:
                     f"{host}:{port}: no chief listens there ({error.strerror or error}); start it "
                     "with kseq tune --role chief --address HOST:PORT"
                 ) from None
+            if not told:
+                print(f"kseq: waiting for a chief at {host}:{port}", file=sys.stderr, flush=True)
+                told = True
             time.sleep(0.5)
 
 

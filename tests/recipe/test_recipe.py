@@ -433,3 +433,12 @@ def test_a_shipped_recipe_loads_fills_and_round_trips(tmp_path, path):
     filled.save(tmp_path / "filled.yaml")
     assert Recipe.load(tmp_path / "filled.yaml") == filled
     assert recipe.name == path.stem
+
+
+def test_a_path_goes_through_keys_that_are_paths_themselves():
+    recipe = Recipe.from_dict(
+        {"task": "regression", "search": {"space": {"model.units": {"int": [1, 2], "step": 1}}}}
+    )
+    changed = recipe.replace("search.space.model.units.int", [3, 4])
+    assert changed.search["space"] == {"model.units": {"int": [3, 4], "step": 1}}
+    assert recipe.replace("model.units", 3).model == {"units": 3}

@@ -75,7 +75,7 @@ def test_each_path_has_a_panel_and_an_axis():
     ]
     assert figure.axes[3].get_xscale() == "log"
     figure = searches.parallel(SPACE, trials(), "accuracy", None)
-    assert len(figure.axes[0].get_lines()) == 18  # all but the first and the one that failed
+    assert len(figure.axes[0].get_lines()) == 19  # all but the one that failed
 
 
 def test_the_best_so_far_never_falls():

@@ -24,7 +24,7 @@ def outcomes(folder: Path) -> dict[str, tuple[int, dict]]:
     found = {}
     for path in sorted(folder.glob("trial_*/outcome.json")):
         content = json.loads(path.read_text())["content"]
-        for name in ("seconds", "elapsed", "worker"):
+        for name in ("seconds", "elapsed", "worker", "twin"):
             content.pop(name)
         found[path.parent.name] = (path.stat().st_mtime_ns, content)
     return found

@@ -88,6 +88,8 @@ def test_a_space_of_every_kind_holds():
         ),
         ("model.peephole", {"choice": ["full"], "when": "slstm"}, ".when: expected a mapping"),
         ("model.units", {"choice": [8], "when": {"model.units": 8}}, "its own condition"),
+        ("model.units", {"choice": [8], "when": {}}, ".when: is empty"),
+        ("task.horizon", {"choice": [8]}, "unknown"),
     ],
 )
 def test_a_mistake_is_named_with_its_path(path, entry, said):

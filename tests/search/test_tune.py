@@ -11,8 +11,9 @@ import pytest
 
 import kseq
 from kseq.errors import ArtefactError, DataError, RecipeError, TrainingError
-from kseq.search.experiment import Experiment, Job, _best_so_far, bars
+from kseq.search.experiment import Experiment, Job
 from kseq.search.ledger import Outcome
+from kseq.search.pruning import bars, best_so_far
 from kseq.search.tuning import prepare
 from tests.search.conftest import SPACE, waves
 
@@ -51,9 +52,12 @@ def test_the_best_trial_becomes_the_recipe_and_the_estimator(data, tmp_path):
     assert written == found.recipe
     table = found.table()
     assert list(table["trial"]) == [0, 1, 2]
-    assert set(table["training.learning_rate"].dropna()) == {1e-6, 0.05}
+    assert table["training.learning_rate"][0] == 0.001
+    assert set(table["training.learning_rate"]) == {0.001, 1e-6, 0.05}
     rows = (tmp_path / "s" / "results.csv").read_text().splitlines()
-    assert rows[0].startswith("trial,status,accuracy,spread,seconds,epochs,parameters,training.")
+    assert rows[0] == (
+        "trial,status,accuracy,spread,seconds,epochs,parameters_at_most,training.learning_rate,reason"
+    )
     assert len(rows) == 4
     assert {path.name for path in (tmp_path / "s").glob("*.png")} == {
         "score.png",
@@ -277,7 +281,7 @@ class TestPruning:
         assert last.epochs < 12
         assert found.best.status == "done"
 
-    def test_bars_are_medians_of_the_best_so_far(self):
+    def test_bars_are_medians_of_thebest_so_far(self):
         curves = [[1.0, 2.0, 3.0], [0.0, 5.0], [2.0, 2.0, 2.0], [4.0, 4.0, 9.0]]
         outcomes = [
             Outcome(number=n, changes={}, status="done", curves=[curve])
@@ -288,9 +292,9 @@ class TestPruning:
         assert bars([]) == []
 
     def test_what_is_watched_only_rises(self):
-        assert _best_so_far({"val_loss": [3.0, 1.0, 2.0]}) == [-3.0, -1.0, -1.0]
-        assert _best_so_far({"val_loss": [1.0, 2.0], "val_score": [0.1, 0.3]}) == [0.1, 0.3]
-        assert _best_so_far({}) == []
+        assert best_so_far({"val_loss": [3.0, 1.0, 2.0]}) == [-3.0, -1.0, -1.0]
+        assert best_so_far({"val_loss": [1.0, 2.0], "val_score": [0.1, 0.3]}) == [0.1, 0.3]
+        assert best_so_far({}) == []
 
 
 class TestBadInput:
@@ -306,7 +310,20 @@ class TestBadInput:
              "workers: expected"),
             (lambda: kseq.tune(classifier(), X, y, search=search(), address="here"), RecipeError,
              "address: expected"),
-            (lambda: kseq.tune(classifier(), X, None, search=search()), DataError, "target"),
+            (lambda: kseq.tune(classifier(), X, None, search=search()), DataError, "y: is missing"),
+            (lambda: kseq.tune(classifier(), X, [*y, "up"], search=search()), DataError,
+             "y: has 81 targets for 80 sequences"),
+            (lambda: kseq.tune(classifier(), X, y[:10], search=search()), DataError,
+             "y: has 10 targets for 80 sequences"),
+            (lambda: kseq.tune(classifier(), X, ["a"] * 80, search=search()), DataError,
+             "has 1 class"),
+            (lambda: kseq.tune(classifier(), X * np.nan, y, search=search()), DataError, "NaN"),
+            (lambda: kseq.tune(classifier(), "abc", y, search=search()), DataError,
+             "X: expected sequences, got str"),
+            (lambda: kseq.tune(classifier(), X, y, search="random"), RecipeError,
+             "search: expected a mapping, got 'random'"),
+            (lambda: kseq.tune(kseq.SequenceClassifier, X, y, search=search()), DataError,
+             "expected a kseq estimator"),
             (lambda: kseq.tune({"task": "regression"}, search=search()), RecipeError,
              "data: missing"),
         ]:  # fmt: skip
@@ -326,6 +343,34 @@ class TestBadInput:
                 folder=tmp_path / "s",
             )  # fmt: skip
         assert not (tmp_path / "s").exists()
+
+
+def test_the_recipe_as_it_stands_is_not_run_again(data):
+    X, y = data
+    space = {"model.units": {"choice": [3, 4]}, "model.cell": {"choice": ["rnn", "gru"]}}
+    settings = search(space, trials=None, strategy="grid")
+    del settings["trials"]
+    found = kseq.tune(classifier(), X, y, search=settings, refit=False)
+    assert len(found.outcomes) == 5
+    (twin,) = [outcome for outcome in found.outcomes if outcome.twin is not None]
+    assert twin.twin == 0
+    assert twin.score == found.outcomes[0].score
+    assert twin.changes == {"model.units": 4, "model.cell": "gru"}
+    table = found.table()
+    assert table["model.units"][0] == 4  # the recipe's own values stand in its row
+    assert table["model.cell"][0] == "gru"
+
+
+def test_a_recipe_whose_data_was_not_used_does_not_name_it(data):
+    X, y = data
+    recipe = {
+        "task": "classification",
+        "model": {"units": 3},
+        "training": TINY,
+        "data": {"reader": "sample", "name": "digits"},
+    }
+    found = kseq.tune(recipe, X, y, search=search(trials=1), refit=False)
+    assert found.recipe.data == {}
 
 
 def test_twins_are_run_once(data, tmp_path, monkeypatch):

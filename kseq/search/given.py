@@ -1,0 +1,79 @@
+"""Data from Python in the form that a reader would give it, so that a search can divide it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kseq.data.dataset import Dataset, Part
+from kseq.data.series import as_series
+from kseq.errors import DataError
+from kseq.estimators.validation import same_length, validation_set
+from kseq.parts import AHEAD
+from kseq.recipe import Recipe
+
+
+def as_dataset(recipe: Recipe, X: Any, y: Any, validation_data: Any) -> Dataset:
+    """What `fit` takes as a data set.
+
+    Args:
+        recipe: What is to be fitted.
+        X: What its estimator takes.
+        y: The same.
+        validation_data: The same.
+
+    Raises:
+        DataError: If X cannot be divided, or y is missing or of another length.
+
+    Example:
+        >>> recipe = Recipe.from_dict({"task": "regression"})
+        >>> as_dataset(recipe, [[1.0, 2.0], [3.0, 4.0]], [0, 1], None).train.y
+        array([0, 1])
+    """
+    ahead = recipe.task["kind"] in [estimator.task for estimator in AHEAD]
+    train = _part(recipe, X, y, "", ahead)
+    if validation_data is None:
+        return Dataset(train=train)
+    if ahead:
+        return Dataset(train=train, valid=_part(recipe, validation_data, None, "", ahead))
+    valid_X, valid_y, weight = validation_set(validation_data)
+    if weight is not None:
+        raise DataError("validation_data: a search takes no weights; expected a pair (X, y)")
+    return Dataset(train=train, valid=_part(recipe, valid_X, valid_y, "validation ", ahead))
+
+
+def _part(recipe: Recipe, X: Any, y: Any, name: str, ahead: bool) -> Part:
+    if recipe.task["kind"] == "forecasting":
+        read, form = as_series(X, "X")
+        tables: Any = [
+            {name: one.values[:, place] for place, name in enumerate(one.columns)} for one in read
+        ]
+        return Part(X=tables if form.many else tables[0])
+    if hasattr(X, "columns") and {"id", "time"} <= set(X.columns):
+        raise DataError("X: a search divides sequences; pass kseq.compat.from_long(X)[0]")
+    X = _plain(X)
+    if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
+        raise DataError(f"{name}X: expected sequences, got {type(X).__name__}")
+    if ahead:
+        return Part(X=X)
+    if y is None:
+        raise DataError(f"{name}y: is missing; a search needs the target of each sequence")
+    y = _targets(y)
+    same_length(len(X), y, f"{name}y")
+    return Part(X=X, y=y)
+
+
+def _targets(y: Any) -> Any:
+    """A target for each sequence as an array; lists for each stay lists."""
+    y = _plain(y)
+    if isinstance(y, list) and y and all(np.ndim(value) == 0 for value in y):
+        return np.asarray(y)
+    return y
+
+
+def _plain(values: Any) -> Any:
+    """Tables and tuples as what can be divided: arrays and lists."""
+    if hasattr(values, "to_numpy"):
+        return values.to_numpy()
+    return list(values) if isinstance(values, tuple) else values
