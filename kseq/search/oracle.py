@@ -212,8 +212,8 @@ class SearchOracle(keras_tuner.Oracle):
         if outcome is None:
             twin = self._twin(job)
             if twin is not None:
-                mine = {"number": job.number, "changes": job.changes, "seconds": 0.0}
-                self._end(replace(twin, **mine, twin=twin.number))
+                mine = replace(twin, number=job.number, changes=job.changes)
+                self._end(replace(mine, seconds=0.0, twin=twin.number))
             return twin is not None
         if outcome.changes != job.changes:
             raise TrainingError(
