@@ -120,8 +120,8 @@ def test_the_python_of_the_search_page_runs(tmp_path, monkeypatch):
     (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
     names: dict[str, object] = {}
     exec(compile(block, "docs/search.md", "exec"), names)
-    assert (tmp_path / "best.yaml").exists()
     assert len(names["found"].outcomes) == 6
+    assert names["again"].model == names["found"].recipe.model
 
 
 def test_the_space_of_the_search_page_holds():
