@@ -38,6 +38,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results" / "search.json"
 README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "pictures" / "search_effects.png"
 BEGIN, END = "<!-- search: made by benchmarks/search.py -->", "<!-- search end -->"
 SEEDS = (0, 1, 2)
 METRICS = {"italy_power": "accuracy", "wnut17_slice": "f1"}
@@ -219,6 +220,26 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def picture() -> None:
+    """What each parameter did in the first search, from what is recorded."""
+    from kseq.report import canvas, searches
+    from kseq.search.ledger import Outcome, best_of
+    from kseq.search.results import completed
+    from kseq.search.section import read_search
+
+    entry = json.loads(RESULTS.read_text())["searches"]["italy_power"]["alone"]
+    plan = read_search(experiment("italy_power")[0])
+    trials = [
+        Outcome(number=number, changes=changes, status="done", score=score)
+        for number, (changes, score) in enumerate(
+            zip(entry["changes"], entry["scores"], strict=True)
+        )
+    ]
+    shown = completed(plan, trials)
+    best = best_of(shown, entry["metric"])
+    canvas.write(searches.effects(plan.space.paths(), shown, entry["metric"], best), PICTURE)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -239,6 +260,7 @@ def main() -> None:
             there["machine"] = machine()
             RESULTS.write_text(json.dumps(there, indent=1) + "\n")
     print(table())
+    picture()
     text = README.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}")

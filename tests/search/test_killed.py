@@ -16,7 +16,7 @@ import pytest
 from tests.search.conftest import command, finished
 
 KILLS = 10
-TRIALS = 24
+TRIALS = 18
 
 
 def outcomes(folder: Path) -> dict[str, tuple[int, dict]]:
@@ -108,4 +108,4 @@ def test_workers_are_killed_at_ten_random_moments(undisturbed, folder):
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said + out
     check(folder, seen, whole, best)
-    assert re.search(r"best of 24 trials", out)
+    assert re.search(r"best of 18 trials", out)
