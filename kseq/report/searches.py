@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_PANELS = 12
-_MOST_TICKS = 8
+_MOST_LISTS = 5  # that are named; of more their sums are shown
 _NONE = "not used"  # in a trial in which the path did not count
 
 
@@ -186,7 +186,9 @@ def _said(best: Any, metric: str) -> str:
 
 def _axis(values: Sequence[Any], kind: str) -> tuple[list[float], list[str], bool]:
     """Where values stand, the names of the ticks where they are few, and whether by logarithm."""
-    if len({str(v) for v in values}) > _MOST_TICKS and all(map(_of_numbers, values)):
+    if any(isinstance(value, list) for value in values):  # one layer may stand without brackets
+        values = [value if isinstance(value, list) else [value] for value in values]
+    if len({str(v) for v in values}) > _MOST_LISTS and all(map(_of_numbers, values)):
         return [float(sum(value)) for value in values], [], False  # of units, how many in all
     numbers = all(map(_is_number, values))
     if numbers and kind != "choice":
