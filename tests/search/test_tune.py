@@ -137,7 +137,7 @@ def test_every_task_is_searched():
     steps = np.sin(np.arange(160) / 4)
     tokens = [["in", "Rome", "we", "met"], ["Bo", "left"], ["who", "?"]] * 8
     tags = [["O", "B-place", "O", "O"], ["B-name", "O"], ["O", "O"]] * 8
-    clips = rng.integers(0, 255, (12, 6, 8, 8)).astype(np.uint8)
+    clips = rng.integers(0, 255, (12, 6, 16, 16)).astype(np.uint8)
     window = {"task.window": {"choice": [8, 12]}}
     cases = [
         (kseq.SequenceRegressor, (rng.normal(size=(30, 5, 2)), rng.normal(size=30)), UNITS, "r2"),
