@@ -179,7 +179,7 @@ def finish(
     """
     if isinstance(split, dict):
         found = hashed(keys, split.get("shares", _TENTHS), what)
-        parts = {name: _take(parts["path"], rows) for name, rows in found.items()}
+        parts = {name: take(parts["path"], rows) for name, rows in found.items()}
     elif "path" in parts:
         whole = parts["path"]
         count = len(whole.X)
@@ -187,7 +187,7 @@ def finish(
         if shuffle is not None:
             order = np.random.default_rng(shuffle).permutation(count)
         parts = {
-            name: _take(whole, order[where]) for name, where in slices(count, split, what).items()
+            name: take(whole, order[where]) for name, where in slices(count, split, what).items()
         }
     parts = _same_form(parts)
     return Dataset(
@@ -199,7 +199,9 @@ def finish(
     )
 
 
-def _take(part: Part, rows: np.ndarray) -> Part:
+def take(part: Part, rows: np.ndarray) -> Part:
+    """Some items of a part, in the order of `rows`."""
+
     def pick(values: Any) -> Any:
         if values is None or isinstance(values, np.ndarray):
             return None if values is None else values[rows]

@@ -171,7 +171,7 @@ class Experiment:
         how: dict[str, Any] = {"number": job.number, "changes": job.changes, "worker": worker}
         try:
             trial.run()
-        except Exception as error:
+        except Exception as error:  # of whatever kind: it is recorded, and the search goes on
             how |= {"status": "failed", "reason": _reason(error)}
             how |= {"limit": error.limit} if isinstance(error, OverLimitError) else {}
         else:

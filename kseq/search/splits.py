@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
 from kseq.data.dataset import Dataset, Part
+from kseq.data.split import take
 from kseq.errors import DataError, RecipeError
 from kseq.estimators.labels import hold_out_labels, read_labels
 from kseq.estimators.validation import draw_rows
@@ -161,14 +162,3 @@ def _of_items(
         )
     else:
         yield from KFold(settings.folds, shuffle=True, random_state=seed).split(every)
-
-
-def take(part: Part, rows: np.ndarray) -> Part:
-    """Some items of a part."""
-
-    def chosen(values: Any) -> Any:
-        if values is None or isinstance(values, np.ndarray):
-            return None if values is None else values[rows]
-        return [values[row] for row in rows]
-
-    return Part(X=chosen(part.X), y=chosen(part.y), ids=chosen(part.ids))

@@ -125,6 +125,15 @@ def test_an_interruption_keeps_what_ended_and_says_how_to_go_on(recipe, folder, 
     )
 
 
+def small(trials):
+    """A search of a tiny classifier."""
+    X, y = waves()
+    space = {"model.units": {"int": [3, 9]}}
+    estimator = kseq.SequenceClassifier(training={"epochs": 1}, random_state=0)
+    search = {"space": space, "strategy": "random", "trials": trials}
+    return prepare(estimator, X, y, search=search)
+
+
 class Silent:
     def listening(self, host, port):
         pass
@@ -137,10 +146,7 @@ class Silent:
 
 
 def test_an_error_in_the_oracle_ends_everything_with_its_message(tmp_path):
-    X, y = waves()
-    settings = {"space": {"model.units": {"int": [3, 9]}}, "strategy": "random", "trials": 6}
-    estimator = kseq.SequenceClassifier(training={"epochs": 1}, random_state=0)
-    experiment = prepare(estimator, X, y, search=settings)
+    experiment = small(trials=6)
     with Ledger(tmp_path / "s", experiment.identity()) as ledger:
         oracle = SearchOracle(experiment, ledger, Silent())
 
@@ -158,9 +164,7 @@ def test_an_error_in_the_oracle_ends_everything_with_its_message(tmp_path):
 def test_workers_that_cannot_begin_are_not_started_for_ever(tmp_path, monkeypatch):
     import kseq.search.chief as module
 
-    X, y = waves()
-    settings = {"space": {"model.units": {"int": [3, 9]}}, "trials": 6}
-    experiment = prepare(kseq.SequenceClassifier(random_state=0), X, y, search=settings)
+    experiment = small(trials=6)
     with Ledger(tmp_path / "s", experiment.identity()) as ledger:
         oracle = SearchOracle(experiment, ledger, Silent())
         monkeypatch.setattr(module.sys, "executable", "/bin/false")
@@ -169,11 +173,7 @@ def test_workers_that_cannot_begin_are_not_started_for_ever(tmp_path, monkeypatc
 
 
 def test_a_silent_worker_loses_its_trial(tmp_path):
-    X, y = waves()
-    settings = {"space": {"model.units": {"int": [3, 9]}}, "strategy": "random", "trials": 3}
-    experiment = prepare(
-        kseq.SequenceClassifier(training={"epochs": 1}, random_state=0), X, y, search=settings
-    )
+    experiment = small(trials=3)
     with Ledger(tmp_path / "s", experiment.identity()) as ledger:
         oracle = SearchOracle(experiment, ledger, Silent())
         first = oracle.create_trial("a")
@@ -189,11 +189,7 @@ def test_a_silent_worker_loses_its_trial(tmp_path):
 
 
 def test_a_late_outcome_counts_once(tmp_path):
-    X, y = waves()
-    settings = {"space": {"model.units": {"int": [3, 9]}}, "strategy": "random", "trials": 2}
-    experiment = prepare(
-        kseq.SequenceClassifier(training={"epochs": 1}, random_state=0), X, y, search=settings
-    )
+    experiment = small(trials=2)
     with Ledger(tmp_path / "s", experiment.identity()) as ledger:
         oracle = SearchOracle(experiment, ledger, Silent())
         trial = oracle.create_trial("slow")
