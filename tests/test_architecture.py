@@ -25,7 +25,9 @@ IDS = [str(path.relative_to(ROOT)) for path in FILES]
 ROWS = [
     ["__main__"],
     ["cli"],
-    ["search", "compare"],
+    ["comparison"],
+    ["search"],
+    ["records"],
     ["run"],
     ["parts"],
     ["report"],

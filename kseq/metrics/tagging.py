@@ -108,7 +108,7 @@ def evaluate_tagging(
     notes = {"compared": f"{counted(_tokens(truth), 'token')} in {counted(len(truth), 'sequence')}"}
     if scheme:
         notes["compared"] += f", {counted(len(true.start), 'true span')}"
-        notes["reading"] = f"spans of {scheme.upper()} tags {_READINGS[reading]}"
+        notes["reading"] = reading_note(scheme, reading)
         wrong = found["model"].invalid
         if wrong:
             notes["invalid"] = (
@@ -138,6 +138,16 @@ def evaluate_tagging(
             **({"undefined": undefined} if undefined else {}),
         },
     )
+
+
+def reading_note(scheme: Scheme, reading: Reading) -> str:
+    """What an evaluation says of how spans were read.
+
+    Example:
+        >>> reading_note("bio", "strict")
+        'spans of BIO tags in the strict reading: a stray I- belongs to no span'
+    """
+    return f"spans of {scheme.upper()} tags {_READINGS[reading]}"
 
 
 def _scores(

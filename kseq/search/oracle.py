@@ -291,7 +291,7 @@ class SearchOracle(keras_tuner.Oracle):
 
     def _end(self, outcome: Outcome) -> None:
         outcome = replace(outcome, elapsed=self._elapsed())
-        self.ledger.record(outcome)
+        self.ledger.keep(outcome)
         self.watch.ended(outcome, True)
         self._check_first()
 

@@ -9,14 +9,15 @@ import os
 import pytest
 
 from kseq.errors import ArtefactError
-from kseq.search.ledger import Ledger, Outcome, sealed, unsealed
+from kseq.records import sealed, unsealed
+from kseq.search.ledger import Ledger, Outcome
 
 DONE = Outcome(number=3, changes={"model.units": [8, 4]}, status="done", score=0.1 + 0.2)
 
 
 def test_an_outcome_comes_back_as_it_was(tmp_path):
     with Ledger(tmp_path / "s", {"seed": 1}) as ledger:
-        ledger.record(DONE)
+        ledger.keep(DONE)
         assert ledger.resumed == 0
     with Ledger(tmp_path / "s", {"seed": 1}) as ledger:
         assert ledger.outcomes == {3: DONE}
@@ -46,7 +47,7 @@ def test_fresh_keeps_the_old_one_beside(tmp_path):
     place = tmp_path / "s"
     for seed in range(3):
         with Ledger(place, {"seed": seed}, fresh=True) as ledger:
-            ledger.record(DONE)
+            ledger.keep(DONE)
     assert (tmp_path / "s.old-1" / "trial_0003" / "outcome.json").exists()
     assert (tmp_path / "s.old-2" / "search.json").exists()
     with Ledger(place, {"seed": 2}) as ledger:
@@ -56,7 +57,7 @@ def test_fresh_keeps_the_old_one_beside(tmp_path):
 @pytest.mark.parametrize("cut", [0, 1, 10, 50, -3])
 def test_a_torn_outcome_is_named_and_run_again(tmp_path, cut):
     with Ledger(tmp_path, {}) as ledger:
-        ledger.record(DONE)
+        ledger.keep(DONE)
     path = tmp_path / "trial_0003" / "outcome.json"
     path.write_text(path.read_text()[:cut])
     with (
@@ -69,7 +70,7 @@ def test_a_torn_outcome_is_named_and_run_again(tmp_path, cut):
 
 def test_a_changed_number_is_found(tmp_path):
     with Ledger(tmp_path, {}) as ledger:
-        ledger.record(DONE)
+        ledger.keep(DONE)
     path = tmp_path / "trial_0003" / "outcome.json"
     path.write_text(path.read_text().replace("0.30000000000000004", "0.9"))
     with pytest.warns(UserWarning, match="its digest is another"), Ledger(tmp_path, {}) as ledger:
@@ -78,7 +79,7 @@ def test_a_changed_number_is_found(tmp_path):
 
 def test_a_torn_search_file_is_named(tmp_path):
     with Ledger(tmp_path, {}) as ledger:
-        ledger.record(DONE)
+        ledger.keep(DONE)
     (tmp_path / "search.json").write_text("{")
     with pytest.raises(ArtefactError, match=r"search\.json: damaged"), Ledger(tmp_path, {}):
         pass
@@ -94,10 +95,10 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with Ledger(tmp_path, {}) as ledger:
-        ledger.record(DONE)
+        ledger.keep(DONE)
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(ArtefactError, match=r"No space left .* the same command goes on"):
-            ledger.record(Outcome(number=4, changes={}, status="done", score=1.0))
+            ledger.keep(Outcome(number=4, changes={}, status="done", score=1.0))
         assert sorted(ledger.outcomes) == [3]
     monkeypatch.undo()
     assert not list(tmp_path.rglob(".*.*"))
