@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kseq import compat, layers
     from kseq.builders import build
+    from kseq.comparison import compare
     from kseq.errors import (
         ArtefactError,
         DataError,
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "kseq.builders": ["build"],
+    "kseq.comparison": ["compare"],
     "kseq.errors": [
         "ArtefactError",
         "DataError",
@@ -76,6 +78,7 @@ __all__ = [
     "TrainingError",
     "VideoPredictor",
     "build",
+    "compare",
     "compat",
     "from_recipe",
     "layers",

@@ -19,6 +19,7 @@ COMMANDS = {
     "list": ("kseq.cli.listing", "The builders, tasks and readers that a recipe can name."),
     "show": ("kseq.cli.show", "A recipe with all its defaults, and the model it makes."),
     "train": ("kseq.cli.train", "Train, score, report and publish a recipe."),
+    "compare": ("kseq.cli.compare", "Train variants on the same data and compare them."),
     "tune": ("kseq.cli.tune", "Search for a better recipe."),
     "evaluate": ("kseq.cli.evaluate", "Score a saved model on test data."),
     "predict": ("kseq.cli.predict", "Predict with a saved model."),

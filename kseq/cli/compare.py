@@ -1,0 +1,167 @@
+"""`kseq compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from kseq.cli.options import changed, console, json_option, print_json, recipe_argument, set_option
+from kseq.comparison.comparing import Comparison, run_comparison
+from kseq.comparison.table import Row
+from kseq.errors import RecipeError
+from kseq.metrics.evaluation import counted
+from kseq.recipe import Recipe
+from kseq.recipe.document import value
+from kseq.report.wording import metric_name, number
+
+
+@click.command("compare", short_help="Train variants on the same data and compare them.")
+@recipe_argument
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    required=True,
+    metavar="PATH=A,B,...",
+    help="Values of a recipe path, such as model.cell=gru,lstm. Repeatable: all combinations.",
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--metric", metavar="NAME", help="What is compared; the task's primary one.")
+@set_option
+@click.option("--folder", metavar="FOLDER", help="Where it is kept; comparisons/NAME.")
+@click.option("--fresh", is_flag=True, help="Move an earlier comparison in that folder aside.")
+@click.option("--quiet", is_flag=True, help="Do not show how it goes.")
+@json_option
+def command(
+    recipe: str,
+    varied: tuple[str, ...],
+    seeds: int,
+    metric: str | None,
+    changes: tuple[str, ...],
+    folder: str | None,
+    fresh: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train every combination of values on the same data, and compare their test scores.
+
+    After an interruption the same command goes on where it was.
+    """
+    loaded = changed(Recipe.load(recipe), changes)
+    vary = _read(varied)
+    try:
+        found = run_comparison(
+            loaded,
+            vary=vary,
+            seeds=seeds,
+            metric=metric,
+            folder=folder,
+            fresh=fresh,
+            verbose=not quiet,
+        )
+    except KeyboardInterrupt:
+        kept = folder or f"comparisons/{loaded.name}"
+        raise click.Abort(
+            f"the trainings that ended are kept in {kept}, and the same command goes on"
+        ) from None
+    if as_json:
+        print_json(
+            {
+                "folder": str(found.folder),
+                "metric": found.metric,
+                "compared": found.compared,
+                "held_out": found.held_out,
+                "rows": found.records(),
+            }
+        )
+        return
+    _show(found, seeds)
+
+
+def _read(varied: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each path.
+
+    Raises:
+        click.UsageError: If an option has no path, no `=` or no value.
+        RecipeError: If a value is none.
+    """
+    found: dict[str, list[Any]] = {}
+    for option in varied:
+        path, sign, text = option.partition("=")
+        path = path.strip()
+        if not sign or not path or not text.strip():
+            raise click.UsageError(
+                f"--vary {option}: expected PATH=A,B,..., such as model.cell=gru,lstm"
+            )
+        if path in found:
+            raise click.UsageError(f"--vary {option}: {path} is varied twice; give all its values")
+        try:
+            # A list in brackets, as YAML writes one: its own entries may be lists.
+            found[path] = value(f"[{text}]")
+        except RecipeError as error:
+            raise RecipeError(error.mistakes, f"--vary {option}") from None
+    return found
+
+
+def _show(found: Comparison, seeds: int) -> None:
+    out = console()
+    out.print(f"{metric_name(found.metric)} of {found.compared}, {counted(seeds, 'seed')}")
+    if found.held_out:
+        out.print("there is no test part: a fifth of the training part was held out")
+    out.print(comparison_table(found))
+    for row in found.unbeaten():
+        out.print(f"nothing beats the naive answer {row.name}: {number(row.score)}", markup=False)
+    failed = [row for row in found.rows if row.failed]
+    for row in failed:
+        out.print(f"{row.name}: {row.failed}", markup=False)
+    out.print(f"wrote {found.folder}/results.csv and comparison.png")
+
+
+def comparison_table(found: Comparison) -> Table:
+    """The rows for the terminal: the best first, and what is not worse by more than noise bold."""
+    table = Table(box=None, show_edge=False, pad_edge=False)
+    table.add_column("")
+    titles = (metric_name(found.metric), "behind the best", "parameters", "s/epoch", "s",
+              "ms/prediction", "MB")  # fmt: skip
+    for title in titles:
+        table.add_column(title, justify="right")
+    before: str | None = None
+    for row in found.rows:
+        if before is not None and row.test != before:
+            table.add_section()
+        before = row.test
+        alike = row.best or (row.difference is not None and row.difference.noise)
+        style = "dim" if row.naive else "bold" if alike else ""
+        table.add_row(*(Text(cell, style=style) for cell in (row.name, *_cells(row))))
+    return table
+
+
+def _cells(row: Row) -> list[str]:
+    spread = "" if row.spread is None else f" ± {row.spread:.2g}"
+    score = "failed" if row.score is None else f"{number(row.score)}{spread}"
+    behind = ""
+    if row.best:
+        behind = "best"
+    elif row.difference is not None:
+        behind = number(row.difference.behind)
+        if row.difference.noise is None:
+            behind += " (one seed)"
+        elif row.difference.noise:
+            behind += " (noise)"
+    parameters, memory = row.mean("parameters"), row.mean("memory")
+    predict = row.mean("predict_seconds")
+    return [
+        score,
+        behind,
+        "" if parameters is None else f"{parameters:,.0f}",
+        *("" if value is None else f"{value:.3g}" for value in (
+            row.mean("epoch_seconds"),
+            row.mean("seconds"),
+            None if predict is None else 1e3 * predict,
+            None if memory is None else memory / 1e6,
+        )),
+    ]  # fmt: skip

@@ -1,0 +1,95 @@
+"""Shows how a comparison goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kseq.comparison.result import Result
+from kseq.comparison.variants import name_of
+from kseq.metrics.evaluation import counted
+from kseq.report.wording import metric_name, number
+
+
+class Board:
+    """A line for each training that ended, and on a terminal a bar below them.
+
+    Args:
+        trainings: How many there are in all.
+        show: Whether to show anything.
+        console: Where; standard error by default.
+    """
+
+    def __init__(
+        self, trainings: int, *, show: bool = True, console: Console | None = None
+    ) -> None:
+        self.trainings = trainings
+        self.show = show
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._ended = self._resumed = 0
+        self._began = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Board:
+        if self.show and self.console.is_terminal:
+            self._bar = Progress(
+                MofNCompleteColumn(),
+                BarColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=self.trainings)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def going_on(self, count: int) -> None:
+        """Some trainings ended before the comparison was interrupted."""
+        self._ended = self._resumed = count
+        if self.show and count:
+            self.console.print(f"going on: {counted(count, 'training')} ended before")
+        if self._bar is not None:
+            self._bar.update(self._task, completed=count)
+
+    def begun(self, changes: Mapping[str, Any]) -> None:
+        """The trainings of a combination begin."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=name_of(changes))
+
+    def ended(self, result: Result) -> None:
+        """A training ended."""
+        self._ended += 1
+        if not self.show:
+            return
+        said = [f"{self._ended}/{self.trainings}", name_of(result.changes), f"seed {result.seed}"]
+        if result.status == "failed":
+            said.append(f"failed: {result.reason}")
+        else:
+            said.append(f"{metric_name(result.metric)} {number(result.score)}")
+            said.append(f"{result.seconds:.1f} s")
+        left = self.trainings - self._ended
+        if left:
+            each = (time.monotonic() - self._began) / max(1, self._ended - self._resumed)
+            said.append(f"{_span(each * left)} left")
+        self.console.print("  ".join(said), markup=False)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._ended)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,395 @@
+"""Trains every combination on the same data: `kseq.compare` and `kseq compare`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from kseq.comparison.board import Board
+from kseq.comparison.result import Result, Results
+from kseq.comparison.table import Row, as_csv, records, rows
+from kseq.comparison.training import Job, run
+from kseq.comparison.variants import Variant, variants
+from kseq.comparison.worker import MARK
+from kseq.data.dataset import Dataset, Part
+from kseq.errors import (
+    DataError,
+    DataTypeError,
+    MissingExtraError,
+    RecipeError,
+    TrainingError,
+    shown,
+)
+from kseq.estimators.base import Estimator
+from kseq.estimators.load import from_recipe
+from kseq.metrics.evaluation import METRICS, higher_is_better
+from kseq.parts import check_parts
+from kseq.recipe import Recipe
+from kseq.registry import builders, suggest
+from kseq.report import canvas, comparisons
+from kseq.run import as_recipe, beside, check_fit, read_data
+from kseq.search.given import as_dataset
+from kseq.search.section import Search
+from kseq.search.splits import splits
+
+_HELD_OUT = 0.2  # of the training part, where there is no test part
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison came to.
+
+    Args:
+        metric: What was compared.
+        paths: What varied.
+        rows: The combinations, best first on each test part, and the naive answers to it.
+        folder: Where results, table and pictures are; None where they were not kept.
+        compared: What the scores are of, in words.
+        held_out: Whether there was no test part, so that a share of the training part was taken.
+    """
+
+    metric: str
+    paths: tuple[str, ...]
+    rows: list[Row] = field(repr=False)
+    folder: Path | None
+    compared: str
+    held_out: bool
+
+    def unbeaten(self) -> list[Row]:
+        """Naive answers that no combination beats on their test part."""
+        sign = 1.0 if higher_is_better(self.metric) else -1.0
+        best = {row.test: row.score or 0.0 for row in self.rows if row.best}
+        return [
+            row
+            for row in self.rows
+            if row.naive and sign * (row.score or 0.0) >= sign * best[row.test]
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as plain values."""
+        return records(self.rows, self.paths, self.metric)
+
+
+def compare(
+    estimator_or_recipe: Estimator | Recipe | Mapping[str, Any] | str | Path,
+    X: Any = None,
+    y: Any = None,
+    *,
+    vary: Mapping[str, Sequence[Any]],
+    seeds: int = 3,
+    metric: str | None = None,
+    validation_data: Any = None,
+    test_data: Any = None,
+    folder: str | Path | None = None,
+    fresh: bool = False,
+    verbose: bool = False,
+) -> Any:
+    """Trains every combination of some values on the same data and compares their test scores.
+
+    Each combination is trained with several seeds, in a process of its own that tells its peak
+    memory. `spread` is the standard deviation over seeds, `behind` how far the mean is from the
+    best one, and `noise` whether that may be chance, of seeds and of test items (see
+    `kseq.comparison.noise.differences`). Naive answers are rows too. After an interruption the
+    same call goes on with the trainings that are missing.
+
+    Args:
+        estimator_or_recipe: An unfitted estimator; or a recipe, its values, or the path of its
+            file, which may bring the data.
+        X: What the estimator's `fit` takes; None reads what the recipe's `data` names.
+        y: The same.
+        vary: The values of each recipe path, such as `{"model.cell": ["gru", "lstm"]}`.
+        seeds: Trainings of each combination.
+        metric: What is compared: any metric of the task; its primary one by default.
+        validation_data: For trainings to be watched on, as `fit` takes it, where X is given.
+        test_data: What is scored, in the same form; a fifth of the training data by default, and
+            where a recipe's data has no test part.
+        folder: Where trainings, table and pictures are kept; by default `comparisons/NAME`, or
+            where X is given nowhere.
+        fresh: Whether a comparison that is in the folder already is moved aside.
+        verbose: Whether standard error shows how it goes.
+
+    Returns:
+        A pandas DataFrame with a row for each combination, or, where pandas is not installed, its
+        rows as a list of dicts.
+
+    Raises:
+        RecipeError: If a combination does not hold.
+        DataError: If the data does not.
+        TrainingError: If no training came to a score.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat(["down", "up"], 20)
+        >>> X = np.where(y == "up", 1.0, -1.0)[:, None] * np.arange(8) + rng.normal(size=(40, 8))
+        >>> from kseq import SequenceClassifier
+        >>> clf = SequenceClassifier(training={"epochs": 2}, random_state=0)
+        >>> found = compare(clf, X, y, vary={"model.units": [4, 8]}, seeds=2)  # doctest: +SKIP
+        >>> sorted(found["name"])  # doctest: +SKIP
+        ['majority class', 'units 4', 'units 8']
+    """
+    found = run_comparison(
+        estimator_or_recipe,
+        X,
+        y,
+        vary=vary,
+        seeds=seeds,
+        metric=metric,
+        validation_data=validation_data,
+        test_data=test_data,
+        folder=folder,
+        fresh=fresh,
+        verbose=verbose,
+    ).records()
+    if importlib.util.find_spec("pandas") is None:
+        return found
+    import pandas
+
+    return pandas.DataFrame(found)
+
+
+def run_comparison(
+    estimator_or_recipe: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    vary: Mapping[str, Sequence[Any]],
+    seeds: int = 3,
+    metric: str | None = None,
+    validation_data: Any = None,
+    test_data: Any = None,
+    folder: str | Path | None = None,
+    fresh: bool = False,
+    verbose: bool = False,
+) -> Comparison:
+    """What `compare` makes a table of; see there."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 0 < seeds <= 100:
+        raise RecipeError(f"seeds: expected a number of trainings up to 100, got {shown(seeds)}")
+    recipe = _recipe(estimator_or_recipe, X)
+    found = variants(recipe, vary)
+    _check_metric(metric, recipe)
+    data = _Data(X, y, validation_data, test_data)
+    jobs = [
+        Job(
+            variant.recipe,
+            variant.changes,
+            [(variant.number * seeds + k, variant.recipe.seed + k) for k in range(seeds)],
+            metric,
+            data.of(variant.recipe),
+        )
+        for variant in found
+    ]
+    _check(jobs)
+    identity = {
+        "recipe": recipe.to_dict(),
+        "vary": {path: list(values) for path, values in vary.items()},
+        "seeds": seeds,
+        "metric": metric,
+        "data": sorted(set(data.digests)),
+    }
+    with ExitStack() as stack:
+        if folder is None and X is not None:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kseq-")))
+        else:
+            place = Path(folder or Path("comparisons") / recipe.name)
+        results = stack.enter_context(Results(place, identity, fresh=fresh))
+        board = stack.enter_context(Board(len(jobs) * seeds, show=verbose))
+        board.going_on(results.resumed)
+        for job in jobs:
+            left = [pair for pair in job.seeds if pair[0] not in results.outcomes]
+            if left:
+                board.begun(job.changes)
+                for result in _run(replace(job, seeds=left)):
+                    results.keep(result)
+                    board.ended(result)
+        done = [results.outcomes[number] for number in sorted(results.outcomes)]
+        kept = None if folder is None and X is not None else place
+        comparison = _compared(found, done, tuple(vary), kept, data.held_out)
+        if kept is not None:
+            _write(results, comparison)
+    return comparison
+
+
+def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
+    if isinstance(estimator_or_recipe, Estimator):
+        if X is None:
+            raise DataError("X: missing; an estimator brings no data")
+        recipe = estimator_or_recipe.recipe()
+        # Without a seed no call would be the same again.
+        return recipe.replace("seed", 0) if estimator_or_recipe.random_state is None else recipe
+    if isinstance(estimator_or_recipe, (Recipe, Mapping, str, Path)):
+        recipe = as_recipe(estimator_or_recipe)
+        return recipe if X is None else recipe.replace("data", {})
+    raise DataTypeError(
+        "estimator_or_recipe: expected a kseq estimator, a recipe or the path of its file, got "
+        f"{shown(estimator_or_recipe)}"
+    )
+
+
+def _check_metric(metric: str | None, recipe: Recipe) -> None:
+    known = METRICS[recipe.task["kind"]]
+    if metric is not None and metric not in known and not metric.startswith("csi_"):
+        raise RecipeError(
+            f"metric: {shown(metric)} is none of this task{suggest(metric, list(known))}; there "
+            f"are {', '.join(known)}"
+        )
+
+
+class _Data:
+    """The data of each combination, read once for all that name the same."""
+
+    def __init__(self, X: Any, y: Any, validation_data: Any, test_data: Any) -> None:
+        self.given = None if X is None else (X, y, validation_data, test_data)
+        self.digests: list[str] = []
+        self.held_out = False
+        self._known: dict[str, Dataset] = {}
+
+    def of(self, recipe: Recipe) -> Dataset:
+        """What a combination is trained and scored on."""
+        # Of the task, what is held out may depend on the window and the horizon.
+        part = recipe.task if recipe.task["kind"] == "forecasting" else {}
+        key = json.dumps([recipe.data, part], sort_keys=True, default=str)
+        if key not in self._known:
+            self._known[key] = self._read(recipe)
+        return self._known[key]
+
+    def _read(self, recipe: Recipe) -> Dataset:
+        if self.given is None:
+            data = read_data(recipe)
+            self.digests.append(joblib.hash((sorted(data.files.items()), recipe.data)))
+        else:
+            X, y, valid, test = self.given
+            data = as_dataset(recipe, X, y, valid)
+            if test is not None:
+                data = replace(data, test=_test(recipe, test))
+            self.digests.append(joblib.hash(self.given))
+        if data.test is not None:
+            return data
+        if recipe.task["kind"] == "forecasting" and data.valid is not None:
+            raise DataError(
+                "data: has a validation part and no test part; of series the test is what comes "
+                "last, so give it, or leave the validation part out"
+            )
+        self.held_out = True
+        settings = Search(space={}, holdout=_HELD_OUT)
+        filled = recipe.fill()
+        (split,) = splits(filled, settings, Dataset(train=data.train))
+        return replace(data, train=split.train, test=split.scored)
+
+
+def _test(recipe: Recipe, given: Any) -> Part:
+    """Test data in the form that `fit` takes validation data in."""
+    if recipe.task["kind"] in ("forecasting", "video"):
+        return as_dataset(recipe, given, None, None).train
+    if not (isinstance(given, tuple) and len(given) == 2):
+        raise DataError(f"test_data: expected a pair (X, y), got {type(given).__name__}")
+    return as_dataset(recipe, *given, None).train
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    """Does what comes before a training: what is wrong with the data shows here, not in a row."""
+    for job in jobs:
+        check_parts(from_recipe(job.recipe), job.data)
+    first = jobs[0]
+    with beside(first.recipe):
+        check_fit(
+            from_recipe(first.recipe), Dataset(train=first.data.train, valid=first.data.valid)
+        )
+
+
+def _run(job: Job) -> Iterator[Result]:
+    """Runs the trainings of a combination in a process of its own, if one can be had.
+
+    Builders that were registered by a script or in a notebook are nowhere else: their trainings
+    run here, and nobody knows their memory.
+    """
+    module = builders.get(job.recipe.fill().model["builder"]).__module__
+    if module == "__main__" or importlib.util.find_spec(module) is None:
+        yield from run(job, alone=False)
+        return
+    with tempfile.TemporaryDirectory(prefix="kseq-") as folder:
+        file = Path(folder, "job.pickle")
+        file.write_bytes(pickle.dumps({"job": job, "modules": [module]}))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kseq.comparison.worker", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([p for p in sys.path if p])},
+            encoding="utf-8",
+            errors="replace",
+        )
+        ended = set()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith(MARK):
+                    result = Result.from_dict(json.loads(line.removeprefix(MARK)))
+                    ended.add(result.number)
+                    yield result
+            _, said = process.communicate()
+        finally:
+            process.kill()
+            process.wait()
+    for number, seed in job.seeds:
+        if number not in ended:
+            yield Result(
+                number=number,
+                changes=job.changes,
+                seed=seed,
+                status="failed",
+                reason=_died(process.returncode, said),
+            )
+
+
+def _died(code: int, said: str) -> str:
+    """Why a process ended before its time."""
+    if code == -9:
+        return "the process was killed; the machine may have run out of memory"
+    last = [line for line in said.strip().splitlines() if line.strip()]
+    return f"the process ended with {code}: {last[-1] if last else 'no message'}"
+
+
+def _compared(
+    found: Sequence[Variant],
+    results: Sequence[Result],
+    paths: tuple[str, ...],
+    folder: Path | None,
+    held_out: bool,
+) -> Comparison:
+    done = [result for result in results if result.score is not None]
+    if not done:
+        reasons = "; ".join(dict.fromkeys(result.reason for result in results if result.reason))
+        raise TrainingError(f"no training came to a score: {reasons}")
+    metric = done[0].metric
+    return Comparison(
+        metric=metric,
+        paths=paths,
+        rows=rows(found, results, metric),
+        folder=folder,
+        compared=done[0].compared,
+        held_out=held_out,
+    )
+
+
+def _write(results: Results, comparison: Comparison) -> None:
+    """Writes `results.csv` and, where matplotlib is installed, the picture."""
+    results.write(results.folder / "results.csv", as_csv(comparison.records()))
+    try:
+        figure = comparisons.picture(comparison.rows, comparison.paths, comparison.metric)
+    except MissingExtraError:
+        return  # the table says the same
+    with results.writing():
+        canvas.write(figure, results.folder / "comparison.png")

@@ -1,0 +1,159 @@
+"""A comparison as a table: a row for each combination, the best first, the naive answers last."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kseq.comparison.noise import Difference, differences
+from kseq.comparison.result import Result
+from kseq.comparison.variants import Variant
+from kseq.metrics.evaluation import higher_is_better
+
+
+@dataclass(frozen=True)
+class Row:
+    """A combination, or a naive answer to the same test items.
+
+    Args:
+        name: What it is called.
+        changes: The values of the paths that vary; of a naive answer those it shares with all
+            combinations that were scored on the same test items.
+        test: What tells its test part from others: differences are within one alone.
+        score: The mean over seeds; None where no training came to one.
+        spread: Its standard deviation over seeds; None of one seed.
+        difference: From the best; None of the best itself, of naive answers, and without a score.
+        best: Whether it is the best on its test part.
+        naive: Whether it is a naive answer.
+        results: Its trainings.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    test: str
+    score: float | None
+    spread: float | None = None
+    difference: Difference | None = None
+    best: bool = False
+    naive: bool = False
+    results: tuple[Result, ...] = ()
+
+    def mean(self, cost: str) -> float | None:
+        """The mean of a cost over the trainings that came to a score, such as `seconds`."""
+        known = [getattr(r, cost) for r in self.results if r.status == "done"]
+        known = [value for value in known if value is not None]
+        return statistics.fmean(known) if known else None
+
+    @property
+    def failed(self) -> str:
+        """Why trainings failed; empty where none did."""
+        return "; ".join(dict.fromkeys(r.reason for r in self.results if r.status == "failed"))
+
+
+def rows(variants: Sequence[Variant], results: Sequence[Result], metric: str) -> list[Row]:
+    """The rows of the table, best first on each test part, in the order in which these came."""
+    higher = higher_is_better(metric)
+    groups: dict[str, list[tuple[Variant, list[Result]]]] = {}
+    lost = []
+    for variant in variants:
+        mine = [result for result in results if result.changes == variant.changes]
+        done = [result for result in mine if result.score is not None]
+        if done:
+            groups.setdefault(done[0].test, []).append((variant, mine))
+        elif mine:
+            lost.append(Row(variant.name, variant.changes, "", None, results=tuple(mine)))
+    found: list[Row] = []
+    for test, members in groups.items():
+        scored = [[r for r in mine if r.score is not None] for _, mine in members]
+        behind = differences(scored, higher=higher)
+        group = []
+        for (variant, mine), these, difference in zip(members, scored, behind, strict=True):
+            scores = [result.score for result in these if result.score is not None]
+            group.append(
+                Row(
+                    name=variant.name,
+                    changes=variant.changes,
+                    test=test,
+                    score=statistics.fmean(scores),
+                    spread=statistics.stdev(scores) if len(scores) > 1 else None,
+                    difference=difference,
+                    best=difference is None,
+                    results=tuple(mine),
+                )
+            )
+        group.sort(key=lambda row: (row.score or 0.0) * (-1 if higher else 1))
+        found += group + _naive(members, test, metric)
+    return found + lost
+
+
+def _naive(
+    members: Sequence[tuple[Variant, Sequence[Result]]], test: str, metric: str
+) -> list[Row]:
+    """The naive answers to a test part; a path counts that has one value in all of its rows."""
+    changes = [variant.changes for variant, _ in members]
+    shared = {
+        path: value
+        for path, value in changes[0].items()
+        if all(other[path] == value for other in changes)
+    }
+    first = next(r for r in members[0][1] if r.score is not None)
+    return [
+        Row(name, shared, test, values[metric], naive=True)
+        for name, values in first.baselines.items()
+        if values.get(metric) is not None
+    ]
+
+
+def records(found: Sequence[Row], paths: Sequence[str], metric: str) -> list[dict[str, Any]]:
+    """The rows as plain values: a column for each path, score, difference and costs.
+
+    Times are in seconds and milliseconds, memory in megabytes (10^6 bytes).
+    """
+    table = []
+    for row in found:
+        difference = row.difference
+        predict, memory = row.mean("predict_seconds"), row.mean("memory")
+        table.append(
+            {
+                "name": row.name,
+                **{path: row.changes.get(path) for path in paths},
+                metric: row.score,
+                "spread": row.spread,
+                "behind": 0.0 if row.best else None if difference is None else difference.behind,
+                "p": None if difference is None else _known(difference.p),
+                "noise": None if difference is None else difference.noise,
+                "parameters": row.mean("parameters"),
+                "epoch_seconds": row.mean("epoch_seconds"),
+                "epochs": row.mean("epochs"),
+                "seconds": row.mean("seconds"),
+                "predict_ms": None if predict is None else 1e3 * predict,
+                "memory_mb": None if memory is None else memory / 1e6,
+                "seeds": sum(r.status == "done" for r in row.results),
+                "reason": row.failed,
+            }
+        )
+    return table
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value
+
+
+def as_csv(table: Sequence[dict[str, Any]]) -> str:
+    """The rows as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, (list, dict, bool)) else value

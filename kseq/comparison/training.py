@@ -1,0 +1,191 @@
+"""One training of a comparison: its score, and what it cost."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import keras
+import numpy as np
+
+from kseq.comparison.result import Result
+from kseq.data.dataset import Dataset, Part
+from kseq.errors import KseqError, RecipeError
+from kseq.estimators.base import Estimator
+from kseq.estimators.forecaster import Forecaster
+from kseq.estimators.load import from_recipe
+from kseq.estimators.video import VideoPredictor
+from kseq.metrics.by_item import by_item
+from kseq.metrics.evaluation import Evaluation
+from kseq.recipe import Recipe
+from kseq.run import beside, fit, score
+
+with contextlib.suppress(ImportError):  # it is not there on Windows
+    import resource
+
+_PREDICTIONS = 15  # of one item, after one that is not timed
+
+
+@dataclass(frozen=True)
+class Job:
+    """The trainings of one combination.
+
+    Args:
+        recipe: What is trained.
+        changes: The values of the paths that vary.
+        seeds: The number of each training, and its seed.
+        metric: What is compared; None is the primary metric.
+        data: What it is trained and scored on.
+    """
+
+    recipe: Recipe
+    changes: dict[str, Any]
+    seeds: list[tuple[int, int]]
+    metric: str | None
+    data: Dataset
+
+
+class Clock(keras.callbacks.Callback):
+    """Times epochs, and does something after each."""
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self.then = then
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.seconds.append(time.perf_counter() - self._began)
+        self.then()
+
+    def median(self) -> float | None:
+        """The median epoch; the first one, in which functions are traced, counts where alone."""
+        return statistics.median(self.seconds[1:] or self.seconds) if self.seconds else None
+
+
+def run(job: Job, *, alone: bool, then: Callable[[], None] = lambda: None) -> Iterator[Result]:
+    """Trains with each seed. What goes wrong stands in the results.
+
+    Args:
+        job: What to train.
+        alone: Whether this process does nothing else, so that its memory is that of the trainings.
+        then: What is done after each epoch.
+    """
+    for number, seed in job.seeds:
+        how: dict[str, Any] = {"number": number, "changes": job.changes, "seed": seed}
+        before = _resident() if alone else None
+        try:
+            yield Result(**how, **_measured(job, seed, before, then))
+        except KseqError as error:
+            reason = "; ".join(line.strip() for line in str(error).splitlines())
+            yield Result(**how, status="failed", reason=reason)
+        gc.collect()
+
+
+def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None]) -> dict[str, Any]:
+    estimator = from_recipe(job.recipe.replace("seed", seed))
+    clock, began = Clock(then), time.monotonic()
+    with beside(job.recipe):
+        fit(estimator, Dataset(train=job.data.train, valid=job.data.valid), [clock])
+    seconds = time.monotonic() - began
+    assert job.data.test is not None
+    earlier = [part for part in (job.data.train, job.data.valid) if part is not None]
+    evaluation = score(estimator, job.data.test, before=earlier)
+    metric = job.metric or evaluation.primary
+    if metric not in evaluation.metrics:
+        known = ", ".join(evaluation.metrics)
+        raise RecipeError(f"metric: {metric} is not measured on these data; there are {known}")
+    each = by_item(evaluation, metric)
+    peak = _peak() if before is not None else None
+    return {
+        "status": "done",
+        "metric": metric,
+        "metrics": dict(evaluation.metrics),
+        "baselines": {name: dict(row) for name, row in evaluation.baselines.items()},
+        "sums": [] if each is None else each.sums.tolist(),
+        "how": "" if each is None else each.how,
+        "units": [] if each is None else each.units.tolist(),
+        "together": _together(evaluation),
+        "test": _digest(evaluation),
+        "compared": evaluation.notes.get("compared", ""),
+        "parameters": estimator.model_.count_params(),
+        "epochs": estimator.n_iter_,
+        "seconds": round(seconds, 3),
+        "epoch_seconds": clock.median(),
+        "predict_seconds": _latency(estimator, job.data.test),
+        "memory": None if before is None or peak is None else max(peak - before, 0),
+    }
+
+
+def _together(evaluation: Evaluation) -> int:
+    """Windows of forecasts overlap, and what overlaps is no more than one observation."""
+    return int(np.shape(evaluation.truth)[1]) if evaluation.task == "forecasting" else 1
+
+
+def _digest(evaluation: Evaluation) -> str:
+    """What tells the truth that was compared from others."""
+    truth = evaluation.truth
+    content = np.asarray(truth) if not isinstance(truth, list) else truth
+    return hashlib.sha256(str(joblib.hash(content)).encode()).hexdigest()[:16]
+
+
+def _latency(estimator: Estimator, part: Part) -> float | None:
+    """Seconds that a prediction of one item takes, the median."""
+    times = []
+    ask = _question(estimator, part)
+    ask()
+    for _ in range(_PREDICTIONS):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _question(estimator: Estimator, part: Part) -> Callable[[], Any]:
+    """Predicts one item."""
+    asked: Any = estimator
+    X: Any = part.X
+    if isinstance(estimator, Forecaster):
+        future = None
+        if estimator.columns_.future:
+            tables = X if isinstance(X, list) else [X]
+            horizon = int(estimator.horizon)
+            ahead = [
+                {name: table[name][:horizon] for name in estimator.columns_.future}
+                for table in tables
+            ]
+            future = ahead if isinstance(X, list) else ahead[0]
+        return lambda: asked.predict(future=future)
+    if isinstance(estimator, VideoPredictor):
+        clip = X[0][None, : int(estimator.window)]
+        return lambda: asked.predict(clip)
+    return lambda: asked.predict(X[:1])
+
+
+def _resident() -> int | None:
+    """Bytes of memory that the process has now; None where that is not known."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except (OSError, NameError, ValueError):
+        return _peak()
+
+
+def _peak() -> int | None:
+    """Bytes of memory that the process had at most; None where that is not known."""
+    try:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    except NameError:
+        return None
+    return most if sys.platform == "darwin" else most * 1024

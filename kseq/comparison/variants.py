@@ -1,0 +1,125 @@
+"""What is compared: every combination of the values that recipe paths are to take."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kseq.errors import RecipeError, shown
+from kseq.recipe import Recipe
+from kseq.search.space import same, with_changes
+
+MOST = 500
+_NOT = {
+    "name": "is the same for all",
+    "seed": "is what seeds are for",
+    "search": "is not part of a training",
+    "task.kind": "decides what a score is of",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination.
+
+    Args:
+        number: From 0 on, the last path varying fastest.
+        changes: The value of each path.
+        recipe: The recipe with them.
+    """
+
+    number: int
+    changes: dict[str, Any]
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return name_of(self.changes)
+
+
+def name_of(changes: Mapping[str, Any]) -> str:
+    """What a combination is called: values that say enough stand alone.
+
+    Example:
+        >>> name_of({"model.cell": "gru", "model.bidirectional": True})
+        'gru, bidirectional'
+        >>> name_of({"model.cell": "gru", "model.bidirectional": False})
+        'gru'
+        >>> name_of({"model.units": [32, 16]}), name_of({"model.residual": False})
+        ('units [32, 16]', 'not residual')
+    """
+    words, silent = [], []
+    for path, value in changes.items():
+        key = path.rpartition(".")[2]
+        if value is False:
+            silent.append(key)
+        elif isinstance(value, str):
+            words.append(value)
+        else:
+            words.append(key if value is True else f"{key} {_text(value)}")
+    return ", ".join(words) or ", ".join(f"not {key}" for key in silent) or "the recipe"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("'", "")
+
+
+def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]:
+    """Every combination, checked.
+
+    Args:
+        recipe: What they start from.
+        vary: The values of each recipe path.
+
+    Raises:
+        RecipeError: With all mistakes: in the paths, and in what any of the combinations holds.
+
+    Example:
+        >>> recipe = Recipe.from_dict({"task": "classification"})
+        >>> vary = {"model.cell": ["gru", "lstm"], "model.units": [8, 16]}
+        >>> [variant.name for variant in variants(recipe, vary)]
+        ['gru, units 8', 'gru, units 16', 'lstm, units 8', 'lstm, units 16']
+    """
+    recipe.validate()
+    _check(vary)
+    count = 1
+    for values in vary.values():
+        count *= len(values)
+    if count > MOST:
+        raise RecipeError(f"vary: {count:,} combinations; at most {MOST} are compared, vary less")
+    found, mistakes = [], []
+    for number, values in enumerate(itertools.product(*vary.values())):
+        changes = dict(zip(vary, values, strict=True))
+        try:
+            variant = Variant(number, changes, with_changes(recipe, changes))
+            variant.recipe.validate()
+            found.append(variant)
+        except RecipeError as error:
+            mistakes += [f"{mistake} (of {name_of(changes)})" for mistake in error.mistakes]
+    if mistakes:
+        # One wrong value is wrong in every combination that has it.
+        once = {mistake.rpartition(" (of ")[0]: mistake for mistake in reversed(mistakes)}
+        raise RecipeError(list(reversed(once.values())), recipe.source)
+    return found
+
+
+def _check(vary: Any) -> None:
+    if not isinstance(vary, Mapping) or not vary:
+        raise RecipeError(
+            "vary: expected recipe paths with the values of each, such as "
+            f"{{'model.cell': ['gru', 'lstm']}}, got {shown(vary)}"
+        )
+    mistakes = []
+    for path, values in vary.items():
+        fixed = _NOT.get(str(path), _NOT.get(str(path).partition(".")[0]))
+        if fixed is not None:
+            mistakes.append(f"vary: {path} {fixed}; vary another path")
+        elif isinstance(values, (str, Mapping)) or not isinstance(values, Sequence) or not values:
+            mistakes.append(f"vary: {path}: expected a list of values, got {shown(values)}")
+        elif any(same(a, b) for a, b in itertools.combinations(values, 2)):
+            mistakes.append(f"vary: {path}: has a value twice, in {shown(list(values))}")
+    if mistakes:
+        raise RecipeError(mistakes)

@@ -1,0 +1,79 @@
+"""Pictures of a comparison."""
+
+from __future__ import annotations
+
+import pytest
+
+from kseq.comparison.result import Result
+from kseq.comparison.table import rows
+from kseq.comparison.variants import variants
+from kseq.recipe import Recipe
+from kseq.report import canvas, comparisons
+
+pytest.importorskip("matplotlib")
+
+RECIPE = Recipe.from_dict({"task": "regression", "data": {"reader": "memory"}})
+
+
+def made(vary, score, seeds=2):
+    """Rows of made-up trainings."""
+    found, results = variants(RECIPE, vary), []
+    for variant in found:
+        for seed in range(seeds):
+            results.append(
+                Result(
+                    number=variant.number * seeds + seed,
+                    changes=variant.changes,
+                    seed=seed,
+                    status="done",
+                    metric="mse",
+                    metrics={"mse": score(variant.changes) + 0.001 * seed},
+                    baselines={"training mean": {"mse": 0.167}},
+                    sums=[[score(variant.changes) * (1 + i % 2), 0, 0, 0, 0, 1] for i in range(9)],
+                    how="mse",
+                    units=[1.0],
+                    test=str(variant.changes.get("data.steps")),
+                    seconds=3.0 + variant.number,
+                    predict_seconds=0.002,
+                )
+            )
+    return rows(found, results, "mse")
+
+
+def texts(figure):
+    return " ".join(
+        text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))
+    )
+
+
+def test_score_against_cost(tmp_path):
+    table = made(
+        {"model.cell": ["rnn", "gru", "lstm"], "model.bidirectional": [False, True]},
+        lambda changes: {"rnn": 0.16, "gru": 0.01, "lstm": 0.012}[changes["model.cell"]],
+    )
+    figure = comparisons.picture(table, ["model.cell", "model.bidirectional"], "mse")
+    said = texts(figure)
+    assert "Best: gru, MSE 0.0105" in said
+    assert said.count("rnn, bidirectional") == 2  # in both panels
+    assert "training mean" in said
+    canvas.write(figure, tmp_path / "comparison.png")
+    assert 5_000 < (tmp_path / "comparison.png").stat().st_size < 200_000
+
+
+def test_score_over_what_changes_the_data():
+    table = made(
+        {"data.steps": [50, 100], "model.cell": ["rnn", "gru"]},
+        lambda changes: 0.1 if changes["model.cell"] == "rnn" else changes["data.steps"] / 1e4,
+    )
+    figure = comparisons.picture(table, ["data.steps", "model.cell"], "mse")
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "data.steps"
+    said = texts(figure)
+    assert all(name in said for name in ("rnn", "gru", "training mean"))
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert lines["training mean"].get_xdata().tolist() == [50, 100]
+
+
+def test_one_training_each():
+    figure = comparisons.picture(made({"model.cell": ["gru"]}, lambda _: 0.2, seeds=1), [], "mse")
+    assert "Best: gru, MSE 0.2000" in texts(figure)
