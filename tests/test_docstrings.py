@@ -24,7 +24,14 @@ EXTRAS = ("matplotlib", "PIL", "pandas", "statsmodels", "tensorflow_serving", "k
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-@pytest.mark.parametrize("name", ["kseq", *MODULES])
+# Their examples start processes.
+SLOW = {"kseq.comparison.comparing"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ["kseq", *MODULES]],
+)
 def test_the_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example that writes a file leaves none in the repository
     module = importlib.import_module(name)

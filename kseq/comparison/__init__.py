@@ -1,5 +1,5 @@
 """Comparisons: the same data, other recipes, and whether the difference is more than noise."""
 
-from kseq.comparison.comparing import Comparison, compare, run_comparison
+from kseq.comparison.comparing import compare
 
-__all__ = ["Comparison", "compare", "run_comparison"]
+__all__ = ["compare"]

@@ -77,7 +77,7 @@ class Board:
         if not self.show:
             return
         said = [f"{self._ended}/{self.trainings}", name_of(result.changes), f"seed {result.seed}"]
-        if result.status == "failed":
+        if result.status != "done":
             said.append(f"failed: {result.reason}")
         else:
             said.append(f"{metric_name(result.metric)} {number(result.score)}")

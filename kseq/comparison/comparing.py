@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import pickle
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
-
+from kseq.comparison.apart import run_apart
 from kseq.comparison.board import Board
 from kseq.comparison.result import Result, Results
+from kseq.comparison.shared import Shared
 from kseq.comparison.table import Row, as_csv, records, rows
-from kseq.comparison.training import Job, run
+from kseq.comparison.training import Job
 from kseq.comparison.variants import Variant, variants
-from kseq.comparison.worker import MARK
-from kseq.data.dataset import Dataset, Part
+from kseq.data.dataset import Dataset
 from kseq.errors import (
     DataError,
     DataTypeError,
@@ -37,14 +31,9 @@ from kseq.estimators.load import from_recipe
 from kseq.metrics.evaluation import METRICS, higher_is_better
 from kseq.parts import check_parts
 from kseq.recipe import Recipe
-from kseq.registry import builders, suggest
+from kseq.registry import suggest
 from kseq.report import canvas, comparisons
-from kseq.run import as_recipe, beside, check_fit, read_data
-from kseq.search.given import as_dataset
-from kseq.search.section import Search
-from kseq.search.splits import splits
-
-_HELD_OUT = 0.2  # of the training part, where there is no test part
+from kseq.run import as_recipe, beside, check_fit
 
 
 @dataclass(frozen=True)
@@ -136,8 +125,8 @@ def compare(
         >>> X = np.where(y == "up", 1.0, -1.0)[:, None] * np.arange(8) + rng.normal(size=(40, 8))
         >>> from kseq import SequenceClassifier
         >>> clf = SequenceClassifier(training={"epochs": 2}, random_state=0)
-        >>> found = compare(clf, X, y, vary={"model.units": [4, 8]}, seeds=2)  # doctest: +SKIP
-        >>> sorted(found["name"])  # doctest: +SKIP
+        >>> found = compare(clf, X, y, vary={"model.units": [4, 8]}, seeds=1)
+        >>> sorted(found["name"])  # with pandas a DataFrame
         ['majority class', 'units 4', 'units 8']
     """
     found = run_comparison(
@@ -180,7 +169,7 @@ def run_comparison(
     recipe = _recipe(estimator_or_recipe, X)
     found = variants(recipe, vary)
     _check_metric(metric, recipe)
-    data = _Data(X, y, validation_data, test_data)
+    data = Shared(X, y, validation_data, test_data)
     jobs = [
         Job(
             variant.recipe,
@@ -211,8 +200,11 @@ def run_comparison(
             left = [pair for pair in job.seeds if pair[0] not in results.outcomes]
             if left:
                 board.begun(job.changes)
-                for result in _run(replace(job, seeds=left)):
-                    results.keep(result)
+                for result in run_apart(replace(job, seeds=left)):
+                    if result.status == "lost":
+                        results.outcomes[result.number] = result
+                    else:
+                        results.keep(result)
                     board.ended(result)
         done = [results.outcomes[number] for number in sorted(results.outcomes)]
         kept = None if folder is None and X is not None else place
@@ -247,57 +239,6 @@ def _check_metric(metric: str | None, recipe: Recipe) -> None:
         )
 
 
-class _Data:
-    """The data of each combination, read once for all that name the same."""
-
-    def __init__(self, X: Any, y: Any, validation_data: Any, test_data: Any) -> None:
-        self.given = None if X is None else (X, y, validation_data, test_data)
-        self.digests: list[str] = []
-        self.held_out = False
-        self._known: dict[str, Dataset] = {}
-
-    def of(self, recipe: Recipe) -> Dataset:
-        """What a combination is trained and scored on."""
-        # Of the task, what is held out may depend on the window and the horizon.
-        part = recipe.task if recipe.task["kind"] == "forecasting" else {}
-        key = json.dumps([recipe.data, part], sort_keys=True, default=str)
-        if key not in self._known:
-            self._known[key] = self._read(recipe)
-        return self._known[key]
-
-    def _read(self, recipe: Recipe) -> Dataset:
-        if self.given is None:
-            data = read_data(recipe)
-            self.digests.append(joblib.hash((sorted(data.files.items()), recipe.data)))
-        else:
-            X, y, valid, test = self.given
-            data = as_dataset(recipe, X, y, valid)
-            if test is not None:
-                data = replace(data, test=_test(recipe, test))
-            self.digests.append(joblib.hash(self.given))
-        if data.test is not None:
-            return data
-        if recipe.task["kind"] == "forecasting" and data.valid is not None:
-            raise DataError(
-                "data: has a validation part and no test part; of series the test is what comes "
-                "last, so give it, or leave the validation part out"
-            )
-        self.held_out = True
-        settings = Search(space={}, holdout=_HELD_OUT)
-        filled = recipe.fill()
-        (split,) = splits(filled, settings, Dataset(train=data.train))
-        return replace(data, train=split.train, test=split.scored)
-
-
-def _test(recipe: Recipe, given: Any) -> Part:
-    """Test data in the form that `fit` takes validation data in."""
-    if recipe.task["kind"] in ("forecasting", "video"):
-        return as_dataset(recipe, given, None, None).train
-    if not (isinstance(given, tuple) and len(given) == 2):
-        raise DataError(f"test_data: expected a pair (X, y), got {type(given).__name__}")
-    return as_dataset(recipe, *given, None).train
-
-
 def _check(jobs: Sequence[Job]) -> None:
     """Does what comes before a training: what is wrong with the data shows here, not in a row."""
     for job in jobs:
@@ -307,59 +248,6 @@ def _check(jobs: Sequence[Job]) -> None:
         check_fit(
             from_recipe(first.recipe), Dataset(train=first.data.train, valid=first.data.valid)
         )
-
-
-def _run(job: Job) -> Iterator[Result]:
-    """Runs the trainings of a combination in a process of its own, if one can be had.
-
-    Builders that were registered by a script or in a notebook are nowhere else: their trainings
-    run here, and nobody knows their memory.
-    """
-    module = builders.get(job.recipe.fill().model["builder"]).__module__
-    if module == "__main__" or importlib.util.find_spec(module) is None:
-        yield from run(job, alone=False)
-        return
-    with tempfile.TemporaryDirectory(prefix="kseq-") as folder:
-        file = Path(folder, "job.pickle")
-        file.write_bytes(pickle.dumps({"job": job, "modules": [module]}))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kseq.comparison.worker", str(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([p for p in sys.path if p])},
-            encoding="utf-8",
-            errors="replace",
-        )
-        ended = set()
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith(MARK):
-                    result = Result.from_dict(json.loads(line.removeprefix(MARK)))
-                    ended.add(result.number)
-                    yield result
-            _, said = process.communicate()
-        finally:
-            process.kill()
-            process.wait()
-    for number, seed in job.seeds:
-        if number not in ended:
-            yield Result(
-                number=number,
-                changes=job.changes,
-                seed=seed,
-                status="failed",
-                reason=_died(process.returncode, said),
-            )
-
-
-def _died(code: int, said: str) -> str:
-    """Why a process ended before its time."""
-    if code == -9:
-        return "the process was killed; the machine may have run out of memory"
-    last = [line for line in said.strip().splitlines() if line.strip()]
-    return f"the process ended with {code}: {last[-1] if last else 'no message'}"
 
 
 def _compared(

@@ -21,7 +21,8 @@ class Result:
         number: Of the training.
         changes: The values of the paths that vary.
         seed: Of the training.
-        status: `done`, or `failed`.
+        status: `done`; `failed`; or `lost`, where its process ended before it did, which is not
+            kept, so that the next call tries again.
         metric: What is compared.
         metrics: All metrics on the test part.
         baselines: Those of the naive baselines.
@@ -44,7 +45,7 @@ class Result:
     number: int
     changes: dict[str, Any]
     seed: int
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "lost"]
     metric: str = ""
     metrics: dict[str, float | None] = field(default_factory=dict)
     baselines: dict[str, dict[str, float | None]] = field(default_factory=dict)

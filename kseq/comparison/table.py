@@ -52,7 +52,7 @@ class Row:
     @property
     def failed(self) -> str:
         """Why trainings failed; empty where none did."""
-        return "; ".join(dict.fromkeys(r.reason for r in self.results if r.status == "failed"))
+        return "; ".join(dict.fromkeys(r.reason for r in self.results if r.status != "done"))
 
 
 def rows(variants: Sequence[Variant], results: Sequence[Result], metric: str) -> list[Row]:

@@ -15,7 +15,7 @@ from tests.cli.conftest import WIDE, write_wide
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparing, "_run", lambda job: run(job, alone=False))
+    monkeypatch.setattr(comparing, "run_apart", lambda job: run(job, alone=False))
     write_wide(tmp_path / "wide.csv")
     path = tmp_path / "slopes.json"
     path.write_text(json.dumps(WIDE))
@@ -68,7 +68,7 @@ def test_interrupted(recipe, capsys, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(comparing, "_run", stop)
+    monkeypatch.setattr(comparing, "run_apart", stop)
     assert main(["compare", recipe, "--vary", "model.cell=gru"]) == 130
     said = capsys.readouterr().err
     assert "interrupted; the trainings that ended are kept in comparisons/slopes" in said

@@ -12,7 +12,7 @@ from kseq.comparison.training import run
 @pytest.fixture
 def here(monkeypatch):
     """Trainings run in this process, where they need no new TensorFlow."""
-    monkeypatch.setattr(comparing, "_run", lambda job: run(job, alone=False))
+    monkeypatch.setattr(comparing, "run_apart", lambda job: run(job, alone=False))
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""What combinations are trained and scored on: the same for all that name the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import joblib
+
+from kseq.data.dataset import Dataset, Part
+from kseq.errors import DataError
+from kseq.recipe import Recipe
+from kseq.run import read_data
+from kseq.search.given import as_dataset
+from kseq.search.section import Search
+from kseq.search.splits import splits
+
+_HELD_OUT = 0.2  # of the training part, where there is no test part
+
+
+class Shared:
+    """The data of each combination, read once for all that name the same."""
+
+    def __init__(self, X: Any, y: Any, validation_data: Any, test_data: Any) -> None:
+        self.given = None if X is None else (X, y, validation_data, test_data)
+        self.digests: list[str] = []
+        self.held_out = False
+        self._read_before: dict[str, Dataset] = {}
+        self._divided: dict[str, Dataset] = {}
+
+    def of(self, recipe: Recipe) -> Dataset:
+        """What a combination is trained and scored on."""
+        key = json.dumps(recipe.data, sort_keys=True)
+        if key not in self._read_before:
+            self._read_before[key] = self._read(recipe)
+        data = self._read_before[key]
+        if data.test is not None:
+            return data
+        # What is held out may depend on the window and the horizon.
+        key = json.dumps([recipe.data, recipe.task, recipe.seed], sort_keys=True)
+        if key not in self._divided:
+            self._divided[key] = self._divide(recipe, data)
+        return self._divided[key]
+
+    def _read(self, recipe: Recipe) -> Dataset:
+        if self.given is None:
+            data = read_data(recipe)
+            self.digests.append(joblib.hash((sorted(data.files.items()), recipe.data)))
+        else:
+            X, y, valid, test = self.given
+            data = as_dataset(recipe, X, y, valid)
+            if test is not None:
+                data = replace(data, test=_test(recipe, test))
+            self.digests.append(joblib.hash(self.given))
+        return data
+
+    def _divide(self, recipe: Recipe, data: Dataset) -> Dataset:
+        """Holds a share of the training part out, to be scored on."""
+        if recipe.task["kind"] == "forecasting" and data.valid is not None:
+            raise DataError(
+                "data: has a validation part and no test part; of series the test is what comes "
+                "last, so give it, or leave the validation part out"
+            )
+        self.held_out = True
+        settings = Search(space={}, holdout=_HELD_OUT)
+        (split,) = splits(recipe.fill(), settings, Dataset(train=data.train))
+        return replace(data, train=split.train, test=split.scored)
+
+
+def _test(recipe: Recipe, given: Any) -> Part:
+    """Test data in the form that `fit` takes validation data in."""
+    if recipe.task["kind"] in ("forecasting", "video"):
+        return as_dataset(recipe, given, None, None).train
+    if not (isinstance(given, tuple) and len(given) == 2):
+        raise DataError(f"test_data: expected a pair (X, y), got {type(given).__name__}")
+    return as_dataset(recipe, *given, None).train
