@@ -271,3 +271,12 @@ def write_animation(frames: np.ndarray, path: Path, *, pause: int = 200) -> None
         pictures = [picture.quantize(64, dither=Image.Dither.NONE) for picture in pictures]
     first, *rest = pictures
     first.save(path, format="GIF", save_all=True, append_images=rest, duration=pause, loop=0)
+
+
+def still(frame: np.ndarray) -> bytes:
+    """A PNG of one frame, bytes `(height, width, 3)`."""
+    from PIL import Image
+
+    drawn = BytesIO()
+    Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE).save(drawn, "PNG", optimize=True)
+    return drawn.getvalue()

@@ -124,7 +124,7 @@ def _rolling(
             )
         if index is not None:
             ticks = np.unique(np.linspace(start, end - 1, 5).astype(int))
-            axes.set_xticks(ticks + 1, [_stamp(index[tick]) for tick in ticks])
+            axes.set_xticks(ticks + 1, [stamp(index[tick]) for tick in ticks])
             # Centred, the outer ones would stand out of the picture.
             axes.get_xticklabels()[0].set_horizontalalignment("left")
             axes.get_xticklabels()[-1].set_horizontalalignment("right")
@@ -158,13 +158,13 @@ def _windows(
             canvas.whole_steps(axes, 5)
             canvas.dress(axes, x="steps ahead" if row == len(shown) - 1 else "")
             if row == 0:
-                where = _stamp(index[window]) if index is not None else f"window {window + 1}"
+                where = stamp(index[window]) if index is not None else f"window {window + 1}"
                 axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=canvas.MUTED)
         panels[row][0].set_ylabel(names[target])
     return figure, panels[0][0]
 
 
-def _stamp(stamp: Any) -> str:
+def stamp(stamp: Any) -> str:
     """A time stamp without the parts that say nothing: `2018-02-20 00:00:00` is `2018-02-20`."""
     text = str(stamp).replace("T", " ")
     return text.removesuffix(":00").removesuffix(" 00:00") if text.count(":") == 2 else text
