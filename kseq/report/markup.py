@@ -129,7 +129,7 @@ def table(
         body.append(element("tr", element("th", first, scope="row"), *cells))
     whole = element(
         "table",
-        element("caption", caption),
+        element("caption", element("span", caption)),
         element("thead", element("tr", *headers)),
         element("tbody", *body),
     )
@@ -191,14 +191,13 @@ def figure(picture: Picture) -> Html:
         alt=picture.alt,
         width=width,
         height=height,
-        class_=wide,
     )
     content = element("picture", *sources, image)
     if wide:
         content = scrolling(content, picture.caption)
     elif moving:
         content = element("div", content, class_="film")
-    return element("figure", content, element("figcaption", picture.caption))
+    return element("figure", content, element("figcaption", picture.caption), class_=wide)
 
 
 def _uri(content: bytes, kind: str) -> str:

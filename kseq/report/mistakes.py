@@ -269,7 +269,7 @@ def _forecasting(evaluation: Evaluation, index: Sequence[Any] | None) -> Html:
     rows = []
     for each in worst:
         begins = stamp(index[each.window]) if index is not None else f"window {each.window + 1:,}"
-        row: list[Any] = [begins]
+        row: list[Any] = [element("span", begins, class_="whole")]
         if several:
             row.append(names[each.target])
         if horizon > 1:
@@ -302,5 +302,5 @@ def _pair(true: np.ndarray, given: np.ndarray) -> Html:
 
 def _key() -> Html:
     return paragraphs(
-        ["In the small drawings the truth is dark and thin, the model blue."], class_="key"
+        ["In the small drawings the thin line is the truth, the thick blue one the model."], class_="key"
     )
