@@ -184,7 +184,7 @@ def figure(picture: Picture) -> Html:
     if picture.dark is not None:
         media = "screen and (prefers-color-scheme: dark)"
         sources.append(element("source", media=media, srcset=_uri(picture.dark, "png")))
-    wide = "wide" if width > 480 and not moving else None
+    wide = "wide" if width > 480 and width > 1.3 * height and not moving else None
     image = element(
         "img",
         src=_uri(picture.light, "gif" if moving else "png"),

@@ -302,5 +302,6 @@ def _pair(true: np.ndarray, given: np.ndarray) -> Html:
 
 def _key() -> Html:
     return paragraphs(
-        ["In the small drawings the thin line is the truth, the thick blue one the model."], class_="key"
+        ["In the small drawings the thin line is the truth, the thick blue one the model."],
+        class_="key",
     )
