@@ -37,7 +37,7 @@ def by_type(evaluation: Evaluation) -> Figure:
     """
     types = types_by_support(evaluation)
     shown = list(types.items())[:_MOST_BARS]
-    figure = canvas.new_figure(6.6, 0.7 + 0.26 * len(shown))
+    figure = canvas.new_figure(6.6, max(0.7 + 0.26 * len(shown), 1.4))
     axes = figure.subplots()
     places = np.arange(len(shown))
     axes.barh(places, [row["f1"] for _, row in shown], height=0.68, color=canvas.MODEL)
