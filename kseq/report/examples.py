@@ -66,7 +66,7 @@ def tagging_mistakes(
     reading: Reading = "conlleval",
     most: int = MOST,
 ) -> list[TaggedText]:
-    """The commonest kinds of mistakes, each with a text: one with few others, and short.
+    """The commonest kinds of mistakes, each with a text of its own, with few others, and short.
 
     Each true span that was not found is one mistake, told by the found span that it shares most
     tokens with; each found span that is not true and tells of no such mistake is another. Of plain
@@ -103,12 +103,13 @@ def tagging_mistakes(
             note(text, Mistake("label", str(pair[1]), str(answer[1])), (0, len(truth[text])))
 
     common = sorted(places.items(), key=lambda item: (-len(item[1]), item[0]))[:most]
-    found = []
+    found: list[TaggedText] = []
     for mistake, where in common:
+        shown = {example.text for example in found}
 
-        def clear(place: tuple[int, tuple[int, int]]) -> tuple[Any, ...]:
+        def clear(place: tuple[int, tuple[int, int]], shown: set[int] = shown) -> tuple[Any, ...]:
             size = len(truth[place[0]])
-            return size < _FEW_TOKENS, mistakes[place[0]], size, place
+            return size < _FEW_TOKENS, place[0] in shown, mistakes[place[0]], size, place
 
         text, focus = min(where, key=clear)
         if scheme is not None:

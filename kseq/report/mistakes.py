@@ -248,13 +248,14 @@ def _regression(
         for each in worst
     ]
     caption = "The numbers that were missed most"
-    if items is None or isinstance(items[0], str):
+    if items is None:
         return table(head, numbers, caption=caption)
     drawn = [
         [row[0], _item(items, each.item, row[0]), *row[1:]]
         for each, row in zip(worst, numbers, strict=True)
     ]
-    return table([head[0], "sequence", *head[1:]], drawn, caption=caption, text=2)
+    what = "text" if facts.get("texts") else "sequence"
+    return table([head[0], what, *head[1:]], drawn, caption=caption, text=2)
 
 
 def _forecasting(evaluation: Evaluation, index: Sequence[Any] | None) -> Html:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
@@ -17,6 +17,9 @@ from kseq.report.card import model_card
 from kseq.report.html import report_page
 from kseq.report.markup import Picture
 from kseq.report.wording import kind_of_tags, types_by_support
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(
@@ -30,7 +33,7 @@ def write_report(
     windows: Any = None,
     items: Sequence[Any] | None = None,
     ids: Sequence[str] | None = None,
-    explained: Sequence[tuple[str, str, Callable[[], Any]]] = (),
+    explained: Sequence[tuple[str, str, Callable[[], Figure]]] = (),
 ) -> list[Path]:
     """Writes `metrics.json`, `history.csv`, pictures, `model_card.md` and `report.html`.
 
