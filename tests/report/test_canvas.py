@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kseq
+from kseq.metrics.classification import evaluate_classification
 from kseq.report import canvas, pictures
 
 Image = pytest.importorskip("PIL.Image")
@@ -40,6 +41,14 @@ def test_the_ground_of_a_picture_is_the_palettes(palette, tmp_path):
     ground = tuple(int(palette.ground[place : place + 2], 16) for place in (1, 3, 5))
     assert tuple(pixels[0, 0]) == ground
     assert (pixels == ground).all(axis=-1).mean() > 0.8
+
+
+def test_a_dollar_sign_is_no_formula():
+    labels = ["$\\frac$", "US$ and A$"]
+    scored = evaluate_classification(labels, labels[::-1], None, labels, labels[0])
+    figure = pictures.confusion(scored)
+    canvas.heading(figure, "$\\frac$", "$_$")
+    assert canvas.png(figure).startswith(b"\x89PNG")
 
 
 def luminance(colour: str) -> float:
