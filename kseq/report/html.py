@@ -311,7 +311,7 @@ def _machine(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _recipe(recipe: Mapping[str, Any]) -> Html:
-    said = "Every parameter, defaults too. Saved to a file, `kseq train` runs it again."
+    said = "Every parameter, defaults too. Saved to a file, it trains again by `kseq train`."
     return joined(
         [paragraphs([said]), element("pre", element("code", to_yaml(plain(recipe), short=False)))]
     )

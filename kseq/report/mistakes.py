@@ -88,9 +88,10 @@ def _tagging(
 
 def _text(example: examples.TaggedText, characters: bool) -> Html:
     mistake = example.mistake
-    names = [element("code", name) for name in (mistake.true, mistake.given) if name]
-    if mistake.what == "bounds":
-        names = names[:1]
+    named = {"invented": (mistake.given,), "missed": (mistake.true,), "bounds": (mistake.true,)}
+    names = [
+        element("code", name) for name in named.get(mistake.what, (mistake.true, mistake.given))
+    ]
     parts = _TITLES[mistake.what]
     title = joined(
         [parts[0], *(part for pair in zip(names, parts[1:], strict=True) for part in pair)]

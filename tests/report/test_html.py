@@ -218,6 +218,13 @@ def test_a_text_is_shown_with_its_true_and_its_found_spans() -> None:
     assert "Ana" not in page.text, "nothing is wrong there"
 
 
+def test_a_wrong_label_is_shown_with_its_text() -> None:
+    scored = evaluate_tagging([["O", "B-x"]], [["O", "B-x"]], labels=[""], predicted_labels=["buy"])
+    page = page_of(scored, items=[["two", "apples"]], facts={})
+    assert "Label of the text:  taken for buy" in page.text
+    assert "two applesx" in page.text
+
+
 def test_a_long_text_is_cut_around_the_mistake_and_through_no_span() -> None:
     truth = [["B-x", *["I-x"] * 30, "O", "B-y", *["O"] * 40]]
     given = [["B-x", *["I-x"] * 30, "O", "O", *["O"] * 40]]
