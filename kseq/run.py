@@ -18,6 +18,7 @@ import numpy as np
 
 from kseq.data.dataset import Dataset, Part
 from kseq.data.home import search_in
+from kseq.data.texts import as_texts
 from kseq.errors import ArtefactError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
@@ -237,9 +238,14 @@ def _joined(tables: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None) -> dict[str, Any]:
-    """The time stamps and observed steps that a picture of forecasts shows."""
-    if evaluation is None or data.test is None or not isinstance(estimator, Forecaster):
+    """What a report shows beside the score: test items, or a forecast's stamps and past steps."""
+    if evaluation is None or data.test is None or isinstance(estimator, VideoPredictor):
         return {}
+    if not isinstance(estimator, Forecaster):
+        items = data.test.X
+        if isinstance(estimator, SequenceTagger):
+            items = as_texts(items, estimator.vocabulary_.options.tokenizer).tokens
+        return {"items": items, "ids": data.test.ids}
     context: dict[str, Any] = {}
     count = len(evaluation.truth)
     index = data.test.index

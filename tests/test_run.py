@@ -85,7 +85,9 @@ def test_it_ends_in_a_whole_version(published):
         "metrics.json",
         "model_card.md",
         "history.csv",
+        "report.html",
     }
+    assert f"{HOME}/report/report.html" in published.json("manifest.json")["files"]
 
 
 def test_the_version_predicts_as_the_estimator_does(published):

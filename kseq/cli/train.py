@@ -20,6 +20,7 @@ from kseq.errors import MissingExtraError
 from kseq.recipe import Recipe
 from kseq.report.table import score_table
 from kseq.run import train
+from kseq.serving.manifest import HOME
 from kseq.training import Progress
 
 
@@ -79,3 +80,5 @@ def command(
     else:
         out.print(score_table(run.evaluation))
     out.print(f"published {run.path}")
+    if run.path is not None:
+        out.print(f"report {run.path / HOME / 'report' / 'report.html'}")

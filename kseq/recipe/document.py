@@ -106,10 +106,15 @@ def write(values: dict[str, Any], path: Path) -> None:
         raise RecipeError(f"cannot be written: {error.strerror or error}", str(path)) from None
 
 
-def to_yaml(values: Any) -> str:
-    """YAML with keys in their order and short collections on one line."""
+def to_yaml(values: Any, *, short: bool = True) -> str:
+    """YAML with keys in their order.
+
+    Args:
+        values: The document.
+        short: Whether short collections stand on one line; else every value has a line of its own.
+    """
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
+    yaml.default_flow_style = None if short else False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = 100
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""What a run says about itself: metrics, pictures, a model card and a table for the terminal.
+"""What a run says about itself: metrics, pictures, a model card, a page, a table for the terminal.
 
-Import from the files: `kseq.report.write`, `.card`, `.pictures`, `.table`.
+Import from the files: `kseq.report.write`, `.card`, `.html`, `.pictures`, `.table`.
 """

@@ -6,9 +6,13 @@ matplotlib is the extra `plot` and is imported when a picture is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,15 +22,119 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which colour-blind people can tell apart.
-TRUTH = "#2b2f36"
-MODEL = "#0072b2"
-BASELINE = "#d55e00"
-TRAINING = "#8c96a3"
-FAINT = "#dfe3e8"
-TEXT = "#2b2f36"
-MUTED = "#5d6672"
 DPI = 144
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a picture, as `#rrggbb`, and the colour maps of its planes by their names.
+
+    Args:
+        ground: What is drawn on.
+        truth: What was observed.
+        model: What the model answers.
+        baseline: The best baseline.
+        training: The training part, and what matters less.
+        faint: Grids.
+        axis: Axes.
+        text: Titles.
+        muted: Labels and numbers.
+        shares: The map of shares from 0 to 1, which begins near the ground.
+        errors: The map of errors.
+    """
+
+    ground: str
+    truth: str
+    model: str
+    baseline: str
+    training: str
+    faint: str
+    axis: str
+    text: str
+    muted: str
+    shares: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+# Model and baseline are of Okabe and Ito's palette, which colour-blind people can tell apart.
+LIGHT = Palette(
+    ground="#ffffff",
+    truth="#2b2f36",
+    model="#0072b2",
+    baseline="#d55e00",
+    training="#8c96a3",
+    faint="#dfe3e8",
+    axis="#b4bbc4",
+    text="#2b2f36",
+    muted="#5d6672",
+    shares=("Blues",),
+    errors=("Reds",),
+)
+DARK = Palette(
+    ground="#15181d",
+    truth="#e6e9ed",
+    model="#56b4e9",
+    baseline="#f0913f",
+    training="#7d8896",
+    faint="#2c323a",
+    axis="#4c5561",
+    text="#e6e9ed",
+    muted="#a3adb9",
+    shares=("#1b2026", "#1d4463", "#2f7fb3", "#7cc8f5"),
+    errors=("#15181d", "#6e2c17", "#d5633a", "#ffc9a8"),
+)
+_palette: ContextVar[Palette] = ContextVar("palette", default=LIGHT)
+
+# The colours of the palette in use: `canvas.MODEL`. Never import them by name, because that takes
+# the colour of the moment.
+TRUTH: str
+MODEL: str
+BASELINE: str
+TRAINING: str
+FAINT: str
+TEXT: str
+MUTED: str
+
+
+def palette() -> Palette:
+    """The palette that pictures are drawn with; `LIGHT` outside of `drawn_with`."""
+    return _palette.get()
+
+
+@contextmanager
+def drawn_with(other: Palette) -> Iterator[None]:
+    """Within this context, pictures are drawn and written with another palette.
+
+    Example:
+        >>> with drawn_with(DARK):
+        ...     palette().ground
+        '#15181d'
+    """
+    before = _palette.set(other)
+    try:
+        yield
+    finally:
+        _palette.reset(before)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        colours = asdict(palette())
+        if name.isupper() and name.lower() in colours:
+            return colours[name.lower()]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def colour_map(which: Literal["shares", "errors"]) -> Any:
+    """The palette's colour map of shares or of errors."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
+
+    names = getattr(palette(), which)
+    if len(names) == 1:
+        return colormaps[names[0]]
+    return LinearSegmentedColormap.from_list(which, list(names))
 
 
 def new_figure(width: float = 7.0, height: float = 3.6) -> Figure:
@@ -40,7 +148,9 @@ def new_figure(width: float = 7.0, height: float = 3.6) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("a picture", "plot") from None
-    return Figure(figsize=(width, height), dpi=DPI, facecolor="white", layout="constrained")
+    return Figure(
+        figsize=(width, height), dpi=DPI, facecolor=palette().ground, layout="constrained"
+    )
 
 
 def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = None) -> None:
@@ -52,6 +162,7 @@ def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = Non
         subtitle: What the score is to be read against.
         key: The axes whose lines are explained.
     """
+    figure.set_label(f"{title}; {subtitle}")  # what a reader who cannot see it is told
     room = 0.56 + (0.26 if key is not None else 0.0)
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + room)
@@ -61,8 +172,8 @@ def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = Non
         engine.set(rect=(0, 0, 1, height / whole), h_pad=0.08, w_pad=0.06)  # type: ignore[call-arg]
     left = 0.1 / width
     for text, below, style in (
-        (title, 0.09, {"fontsize": 11.5, "fontweight": "bold", "color": TEXT}),
-        (subtitle, 0.32, {"fontsize": 9, "color": MUTED}),
+        (title, 0.09, {"fontsize": 11.5, "fontweight": "bold", "color": palette().text}),
+        (subtitle, 0.32, {"fontsize": 9, "color": palette().muted}),
     ):
         figure.text(left, 1 - below / whole, text, style, ha="left", va="top")
     if key is not None:
@@ -75,7 +186,7 @@ def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = Non
             ncols=len(labels),
             frameon=False,
             fontsize=9,
-            labelcolor=TEXT,
+            labelcolor=palette().text,
             handlelength=1.8,
             columnspacing=1.6,
             borderpad=0,
@@ -88,12 +199,13 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: str = "y") -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color("#b4bbc4")
-    axes.tick_params(colors=MUTED, labelsize=8.5, length=3)
-    axes.set_xlabel(x, fontsize=9, color=MUTED)
-    axes.set_ylabel(y, fontsize=9, color=MUTED)
+        axes.spines[side].set_color(palette().axis)
+    axes.set_facecolor(palette().ground)
+    axes.tick_params(colors=palette().muted, labelsize=8.5, length=3)
+    axes.set_xlabel(x, fontsize=9, color=palette().muted)
+    axes.set_ylabel(y, fontsize=9, color=palette().muted)
     if grid:
-        axes.grid(axis=grid, color=FAINT, linewidth=0.8)  # type: ignore[arg-type]
+        axes.grid(axis=grid, color=palette().faint, linewidth=0.8)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
 
 
@@ -120,15 +232,29 @@ def whole_steps(axes: Axes, most: int = 9) -> None:
     )
 
 
-def write(figure: Figure, path: Path) -> None:
-    """Writes a PNG of 256 colours, a third of the size, whose bytes depend on the picture alone."""
+def png(figure: Figure) -> bytes:
+    """A PNG of 256 colours, a third of the size, whose bytes depend on the picture alone."""
+    from matplotlib.text import Text
     from PIL import Image  # comes with matplotlib
 
+    # A dollar sign in somebody's label is no formula.
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels()  # makes them
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
     with Image.open(drawn) as picture:
         flat = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        flat.save(path, format="PNG", optimize=True)
+        small = BytesIO()
+        flat.save(small, format="PNG", optimize=True)
+    return small.getvalue()
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Writes the picture as `png` makes it."""
+    path.write_bytes(png(figure))
 
 
 def write_animation(frames: np.ndarray, path: Path, *, pause: int = 200) -> None:
@@ -152,3 +278,12 @@ def write_animation(frames: np.ndarray, path: Path, *, pause: int = 200) -> None
         pictures = [picture.quantize(64, dither=Image.Dither.NONE) for picture in pictures]
     first, *rest = pictures
     first.save(path, format="GIF", save_all=True, append_images=rest, duration=pause, loop=0)
+
+
+def still(frame: np.ndarray) -> bytes:
+    """A PNG of one frame, bytes `(height, width, 3)`."""
+    from PIL import Image
+
+    drawn = BytesIO()
+    Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE).save(drawn, "PNG", optimize=True)
+    return drawn.getvalue()

@@ -9,7 +9,6 @@ import numpy as np
 
 from kseq.metrics.evaluation import Evaluation
 from kseq.report import canvas
-from kseq.report.canvas import BASELINE, MODEL, MUTED
 from kseq.report.wording import beside_line, metric_name, score_line
 
 if TYPE_CHECKING:
@@ -54,19 +53,21 @@ def filmstrip(evaluation: Evaluation, *, window: int = 0) -> Figure:
             axes.set_axis_off()
             if 0 <= place - skip < len(frames):
                 frame = frames[place - skip]
-                map_of = "Reds" if name == "error" else "gray"
+                map_of = canvas.colour_map("errors") if name == "error" else "gray"
                 plain = frame.mean(axis=-1) if name == "error" else frame
                 picture = plain[..., 0] if plain.ndim == 3 and plain.shape[-1] == 1 else plain
                 axes.imshow(picture, cmap=map_of, vmin=0.0, vmax=1.0, aspect="equal")
                 number = numbers[place - skip]
-                axes.set_title(f"{number:+d}" if number else "0", fontsize=7, color=MUTED, pad=2)
+                axes.set_title(
+                    f"{number:+d}" if number else "0", fontsize=7, color=canvas.MUTED, pad=2
+                )
         first = axes_row[skip]
         first.text(
             -0.08,
             0.5,
             name,
             fontsize=8.5,
-            color=MUTED,
+            color=canvas.MUTED,
             transform=first.transAxes,
             rotation=90,
             ha="right",
@@ -126,7 +127,7 @@ def lead_times(evaluation: Evaluation) -> Figure:
             axes.plot(
                 np.arange(1, len(values) + 1),
                 values,
-                color=MODEL if model else BASELINE,
+                color=canvas.MODEL if model else canvas.BASELINE,
                 linestyle="-" if model else (0, (4, 2)),
                 linewidth=1.8,
                 marker="o" if len(values) < 3 else None,

@@ -9,7 +9,6 @@ import numpy as np
 
 from kseq.metrics.evaluation import Evaluation
 from kseq.report import canvas
-from kseq.report.canvas import BASELINE, MODEL, MUTED, TRUTH
 from kseq.report.wording import beside_line, number, score_line
 
 if TYPE_CHECKING:
@@ -78,7 +77,13 @@ def lead_time(evaluation: Evaluation) -> Figure:
             far.append(f"{name} ({number(evaluation.baselines[name][evaluation.primary])})")
             continue
         style: Any = "-" if name in ("model", best) else next(others, ":")
-        colour = MODEL if name == "model" else BASELINE if name == best else canvas.TRAINING
+        colour = (
+            canvas.MODEL
+            if name == "model"
+            else canvas.BASELINE
+            if name == best
+            else canvas.TRAINING
+        )
         few = "o" if len(values) < 3 else None
         steps = np.arange(1, len(values) + 1)
         axes.plot(steps, values, color=colour, linewidth=1.8, ls=style, marker=few, label=name)
@@ -114,10 +119,12 @@ def _rolling(
         canvas.whole_steps(axes)
         canvas.dress(axes, y=names[target], x="" if index is not None else "step of the test part")
         if end - start < count:
-            axes.set_title(f"the last {end - start} steps", loc="right", fontsize=8.5, color=MUTED)
+            axes.set_title(
+                f"the last {end - start} steps", loc="right", fontsize=8.5, color=canvas.MUTED
+            )
         if index is not None:
             ticks = np.unique(np.linspace(start, end - 1, 5).astype(int))
-            axes.set_xticks(ticks + 1, [_stamp(index[tick]) for tick in ticks])
+            axes.set_xticks(ticks + 1, [stamp(index[tick]) for tick in ticks])
             # Centred, the outer ones would stand out of the picture.
             axes.get_xticklabels()[0].set_horizontalalignment("left")
             axes.get_xticklabels()[-1].set_horizontalalignment("right")
@@ -141,21 +148,23 @@ def _windows(
             if history is not None:
                 # Twice the horizon says where the series came from; more would hide the forecast.
                 past = np.asarray(history[window])[-2 * horizon :, target]
-                axes.plot(np.arange(1 - len(past), 1), past, color=TRUTH, linewidth=1.2, alpha=0.5)
-                axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+                axes.plot(
+                    np.arange(1 - len(past), 1), past, color=canvas.TRUTH, linewidth=1.2, alpha=0.5
+                )
+                axes.axvline(0.5, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
             for label, values, options in _lines(evaluation, window, slice(None), target):
                 few = "o" if horizon < 3 else None
                 axes.plot(ahead, values, label=label, marker=few, **options)
             canvas.whole_steps(axes, 5)
             canvas.dress(axes, x="steps ahead" if row == len(shown) - 1 else "")
             if row == 0:
-                where = _stamp(index[window]) if index is not None else f"window {window + 1}"
-                axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=MUTED)
+                where = stamp(index[window]) if index is not None else f"window {window + 1}"
+                axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=canvas.MUTED)
         panels[row][0].set_ylabel(names[target])
     return figure, panels[0][0]
 
 
-def _stamp(stamp: Any) -> str:
+def stamp(stamp: Any) -> str:
     """A time stamp without the parts that say nothing: `2018-02-20 00:00:00` is `2018-02-20`."""
     text = str(stamp).replace("T", " ")
     return text.removesuffix(":00").removesuffix(" 00:00") if text.count(":") == 2 else text
@@ -165,8 +174,8 @@ def _lines(
     evaluation: Evaluation, windows: Any, steps: Any, target: int
 ) -> list[tuple[str, np.ndarray, dict[str, Any]]]:
     """Label, values and style of the model, the truth below it, and the best baseline lowest."""
-    truth = {"color": TRUTH, "linewidth": 1.5, "zorder": 3}
-    model = {"color": MODEL, "linewidth": 1.7, "zorder": 4}
+    truth = {"color": canvas.TRUTH, "linewidth": 1.5, "zorder": 3}
+    model = {"color": canvas.MODEL, "linewidth": 1.7, "zorder": 4}
     lines = [
         ("model", evaluation.predicted[windows, steps, target], model),
         ("truth", evaluation.truth[windows, steps, target], truth),
@@ -174,6 +183,6 @@ def _lines(
     best = evaluation.best_baseline()
     if best is not None and best in evaluation.references:
         values = np.asarray(evaluation.references[best])[windows, steps, target]
-        dashed = {"color": BASELINE, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 2}
+        dashed = {"color": canvas.BASELINE, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 2}
         lines.append((best, values, dashed))
     return lines

@@ -11,7 +11,6 @@ from sklearn.metrics import confusion_matrix
 
 from kseq.metrics.evaluation import Evaluation, counted
 from kseq.report import canvas
-from kseq.report.canvas import MODEL, MUTED, TRAINING, TRUTH
 from kseq.report.wording import beside_line, metric_name, number, score_line
 
 if TYPE_CHECKING:
@@ -63,7 +62,10 @@ def learning_curve(history: Mapping[str, Sequence[float]], *, best: int | None =
 
 def _curve(axes: Axes, name: str, curves: Mapping[str, np.ndarray], best: int | None) -> None:
     drawn = []
-    for key, label, colour in ((name, "training", TRAINING), (f"val_{name}", "validation", MODEL)):
+    for key, label, colour in (
+        (name, "training", canvas.TRAINING),
+        (f"val_{name}", "validation", canvas.MODEL),
+    ):
         if key in curves:
             values = curves[key]
             few = "o" if len(values) < 3 else None
@@ -72,8 +74,10 @@ def _curve(axes: Axes, name: str, curves: Mapping[str, np.ndarray], best: int | 
             drawn.append(values)
     chosen = curves.get(f"val_{name}", np.array([]))
     if best is not None and 0 < best <= len(chosen):
-        axes.axvline(best, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=0)
-        axes.plot([best], [chosen[best - 1]], "o", color=MODEL, markersize=6, label="best epoch")
+        axes.axvline(best, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=0)
+        axes.plot(
+            [best], [chosen[best - 1]], "o", color=canvas.MODEL, markersize=6, label="best epoch"
+        )
     finite = np.concatenate(drawn)
     finite = finite[np.isfinite(finite)]
     if name == "loss" and finite.size and finite.min() > 0 and finite.max() > 30 * finite.min():
@@ -109,15 +113,16 @@ def confusion(evaluation: Evaluation, *, what: str = "class") -> Figure:
     size = min(max(0.4 * count + 2.0, 3.8), 9.0)
     figure = canvas.new_figure(size + 0.6, size)
     axes = figure.subplots()
-    picture = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
+    colours = canvas.colour_map("shares")
+    picture = axes.imshow(shares, cmap=colours, vmin=0.0, vmax=1.0, aspect="equal")
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=28, pad=0.02)
     bar.outline.set_visible(False)
-    bar.set_label(f"share of the true {what}", fontsize=9, color=MUTED)
-    bar.ax.tick_params(labelsize=8, colors=MUTED, length=0)
+    bar.set_label(f"share of the true {what}", fontsize=9, color=canvas.MUTED)
+    bar.ax.tick_params(labelsize=8, colors=canvas.MUTED, length=0)
     bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     if count <= _MOST_COUNTS:
         for row, column in np.argwhere(counts > 0):
-            light = shares[row, column] > 0.55
+            full = shares[row, column] > 0.55
             axes.text(
                 column,
                 row,
@@ -125,7 +130,7 @@ def confusion(evaluation: Evaluation, *, what: str = "class") -> Figure:
                 ha="center",
                 va="center",
                 fontsize=9 if count <= 12 else 7,
-                color="white" if light else canvas.TEXT,
+                color=canvas.palette().ground if full else canvas.TEXT,
             )
     canvas.dress(axes, x=f"predicted {what}", y=f"true {what}", grid="")
     for side in ("left", "bottom"):
@@ -163,8 +168,10 @@ def scatter(evaluation: Evaluation) -> Figure:
     for target, axes in enumerate(panels):
         x, y = truth[:, target], answers[:, target]
         dense = min(1.0, max(0.15, 12 / math.sqrt(len(x))))
-        axes.axline((x[0], x[0]), slope=1, color=MUTED, linewidth=1, label="prediction = truth")
-        axes.scatter(x, y, s=16, color=MODEL, alpha=dense, linewidths=0, rasterized=True)
+        axes.axline(
+            (x[0], x[0]), slope=1, color=canvas.MUTED, linewidth=1, label="prediction = truth"
+        )
+        axes.scatter(x, y, s=16, color=canvas.MODEL, alpha=dense, linewidths=0, rasterized=True)
         ends = np.concatenate([x, y[np.isfinite(y)]])
         margin = 0.04 * (np.ptp(ends) or 1.0)
         limits = (ends.min() - margin, ends.max() + margin)
@@ -195,11 +202,11 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
         steps = np.arange(1, len(truth) + 1)
         answers = np.asarray(evaluation.predicted[sequence]).reshape(len(truth), -1)[:, target]
         truth = truth.reshape(len(truth), -1)[:, target]
-        axes.plot(steps, truth, color=TRUTH, linewidth=1.5, label="truth")
-        axes.plot(steps, answers, color=MODEL, linewidth=1.5, label="prediction")
+        axes.plot(steps, truth, color=canvas.TRUTH, linewidth=1.5, label="truth")
+        axes.plot(steps, answers, color=canvas.MODEL, linewidth=1.5, label="prediction")
         canvas.whole_steps(axes)
         canvas.dress(axes, y=names[target])
-        axes.set_title(f"sequence {sequence + 1}", loc="right", fontsize=8.5, color=MUTED)
+        axes.set_title(f"sequence {sequence + 1}", loc="right", fontsize=8.5, color=canvas.MUTED)
     panels[-1].set_xlabel("step")
     title = f"Prediction step by step: {score_line(evaluation)}"
     canvas.heading(figure, title, beside_line(evaluation), key=panels[0])

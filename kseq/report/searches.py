@@ -10,7 +10,6 @@ import numpy as np
 
 from kseq.metrics.evaluation import counted, higher_is_better
 from kseq.report import canvas
-from kseq.report.canvas import BASELINE, MODEL, MUTED, TRAINING
 from kseq.report.wording import metric_name, number
 
 if TYPE_CHECKING:
@@ -68,17 +67,25 @@ def score_over_time(trials: Sequence[Any], metric: str, best: Any) -> Figure:
     if done:
         pick = np.maximum if higher_is_better(metric) else np.minimum
         so_far = pick.accumulate([score for _, score in done])
-        axes.step([t for t, _ in done], so_far, where="post", color=MODEL, label="best so far")
-        axes.plot(*zip(*done, strict=True), "o", color=TRAINING, markersize=5, label="trial")
+        axes.step(
+            [t for t, _ in done], so_far, where="post", color=canvas.MODEL, label="best so far"
+        )
+        axes.plot(*zip(*done, strict=True), "o", color=canvas.TRAINING, markersize=5, label="trial")
     if pruned:
-        axes.plot(*zip(*pruned, strict=True), "x", color=MUTED, markersize=5, label="trial, pruned")
+        axes.plot(
+            *zip(*pruned, strict=True), "x", color=canvas.MUTED, markersize=5, label="trial, pruned"
+        )
     first = next((trial for trial in trials if trial.number == 0), None)
     if first is not None and first.status == "done":
         axes.axhline(
-            first.score, color=BASELINE, linewidth=1, linestyle="--", label="recipe as it stood"
+            first.score,
+            color=canvas.BASELINE,
+            linewidth=1,
+            linestyle="--",
+            label="recipe as it stood",
         )
     if best is not None:
-        axes.plot([best.elapsed / unit], [best.score], "o", color=MODEL, markersize=7)
+        axes.plot([best.elapsed / unit], [best.score], "o", color=canvas.MODEL, markersize=7)
     for time in failed:
         axes.axvline(time, color="#e3b5a0", linewidth=0.8, zorder=0)
     canvas.dress(axes, x=f"{what} of searching", y=metric_name(metric))
@@ -106,10 +113,10 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str, best
         having = [t for t in shown if path in t.changes]
         places, ticks, log = _axis([t.changes[path] for t in having], space[path].kind)
         scores = [t.score for t in having]
-        axes.scatter(places, scores, s=18, color=TRAINING, linewidths=0, alpha=0.8)
+        axes.scatter(places, scores, s=18, color=canvas.TRAINING, linewidths=0, alpha=0.8)
         if best is not None and path in best.changes:
             mine = [p for p, t in zip(places, having, strict=True) if t is best]
-            axes.plot(mine, [best.score] * len(mine), "o", color=MODEL, markersize=6)
+            axes.plot(mine, [best.score] * len(mine), "o", color=canvas.MODEL, markersize=6)
         if ticks:
             axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
             axes.set_xlim(-0.5, len(ticks) - 0.5)
@@ -117,7 +124,7 @@ def effects(space: Mapping[str, Range], trials: Sequence[Any], metric: str, best
                 np.mean([s for p, s in zip(places, scores, strict=True) if p == tick])
                 for tick in range(len(ticks))
             ]
-            axes.plot(range(len(ticks)), means, "_", color=MODEL, markersize=16)
+            axes.plot(range(len(ticks)), means, "_", color=canvas.MODEL, markersize=16)
         elif log:
             canvas.logarithmic(axes, "x")
         name = (
@@ -148,7 +155,7 @@ def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str, bes
         heights.append(np.array([-0.12 if value is None else next(spots) for value in values]))
         _labels(axes, place, known, ticks, log)
         if len(known) < len(values):
-            axes.text(place + 0.03, -0.12, _NONE, fontsize=7.5, color=MUTED, va="center")
+            axes.text(place + 0.03, -0.12, _NONE, fontsize=7.5, color=canvas.MUTED, va="center")
     scores = np.array([t.score for t in shown], dtype=np.float64)
     span = np.ptp(scores) or 1.0
     last = (scores - scores.min()) / span
@@ -164,7 +171,9 @@ def parallel(space: Mapping[str, Range], trials: Sequence[Any], metric: str, bes
             alpha=0.9,
         )
     for end, value in ((0.0, scores.min()), (1.0, scores.max())):
-        axes.text(len(paths) + 0.04, end, number(value), fontsize=7.5, color=MUTED, va="center")
+        axes.text(
+            len(paths) + 0.04, end, number(value), fontsize=7.5, color=canvas.MUTED, va="center"
+        )
     names = [path.partition(".")[2].replace(".", ".\n") for path in paths]
     axes.set_xticks(range(len(heights)), [*names, metric_name(metric)], fontsize=8)
     axes.set_yticks([])

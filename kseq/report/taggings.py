@@ -11,7 +11,6 @@ import numpy as np
 
 from kseq.metrics.evaluation import Evaluation
 from kseq.report import canvas, pictures
-from kseq.report.canvas import MODEL, MUTED
 from kseq.report.wording import (
     beside_line,
     calibration_line,
@@ -38,15 +37,15 @@ def by_type(evaluation: Evaluation) -> Figure:
     """
     types = types_by_support(evaluation)
     shown = list(types.items())[:_MOST_BARS]
-    figure = canvas.new_figure(6.6, 0.7 + 0.26 * len(shown))
+    figure = canvas.new_figure(6.6, max(0.7 + 0.26 * len(shown), 1.4))
     axes = figure.subplots()
     places = np.arange(len(shown))
-    axes.barh(places, [row["f1"] for _, row in shown], height=0.68, color=MODEL)
+    axes.barh(places, [row["f1"] for _, row in shown], height=0.68, color=canvas.MODEL)
     for place, (_, row) in enumerate(shown):
-        style: dict[str, Any] = {"va": "center", "fontsize": 8.5, "color": MUTED}
+        style: dict[str, Any] = {"va": "center", "fontsize": 8.5, "color": canvas.MUTED}
         axes.text(row["f1"] + 0.012, place, number(row["f1"]), **style)
         axes.text(_RIGHT, place, f"{row['support']:,}", ha="right", **style)
-    axes.text(_RIGHT, -1, "true ones", ha="right", va="center", fontsize=8.5, color=MUTED)
+    axes.text(_RIGHT, -1, "true ones", ha="right", va="center", fontsize=8.5, color=canvas.MUTED)
     axes.set_yticks(places, [pictures.short(name) for name, _ in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, _RIGHT)
@@ -96,13 +95,13 @@ def reliability(evaluation: Evaluation) -> Figure:
     top, bottom = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
     stated = [row["confidence"] for row in rows]
     right = [row["correct"] for row in rows]
-    top.axline((0, 0), slope=1, color=MUTED, linewidth=1, label="as often right as it says")
-    top.plot(stated, right, "o-", color=MODEL, linewidth=1.5, markersize=5, label="model")
+    top.axline((0, 0), slope=1, color=canvas.MUTED, linewidth=1, label="as often right as it says")
+    top.plot(stated, right, "o-", color=canvas.MODEL, linewidth=1.5, markersize=5, label="model")
     top.set(xlim=(0, 1), ylim=(0, 1.02))
     canvas.dress(top, y="share that is right", grid="both")
     middles = [(row["low"] + row["high"]) / 2 for row in rows]
     width = 0.9 * (rows[0]["high"] - rows[0]["low"])
-    bottom.bar(middles, [row["answers"] for row in rows], width=width, color=MODEL)
+    bottom.bar(middles, [row["answers"] for row in rows], width=width, color=canvas.MODEL)
     canvas.dress(bottom, x="probability that the model states", y=note["of"])
     title = f"How sure, and how often right: {note['of']}"
     canvas.heading(figure, title, calibration_line(evaluation), key=top)

@@ -8,13 +8,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
 from kseq.report import canvas, films, forecasts, pictures, taggings
 from kseq.report.card import model_card
+from kseq.report.html import report_page
+from kseq.report.markup import Picture
 from kseq.report.wording import kind_of_tags, types_by_support
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(
@@ -26,11 +31,15 @@ def write_report(
     facts: Mapping[str, Any],
     index: Sequence[Any] | None = None,
     windows: Any = None,
+    items: Sequence[Any] | None = None,
+    ids: Sequence[str] | None = None,
+    explained: Sequence[tuple[str, str, Callable[[], Figure]]] = (),
 ) -> list[Path]:
-    """Writes `metrics.json`, `model_card.md`, `history.csv` and pictures.
+    """Writes `metrics.json`, `history.csv`, pictures, `model_card.md` and `report.html`.
 
-    Without matplotlib the pictures are left out and the card says so. Without an evaluation the
-    card and `metrics.json` say that there was no test data; a training score is never shown as one.
+    The page holds all that the card does, the pictures, and what went wrong with examples; it
+    needs no other file. Without matplotlib the pictures are left out and both say so. Without an
+    evaluation all say that there was no test data; a training score is never shown as one.
 
     Args:
         directory: Where to write; made if it is not there.
@@ -40,6 +49,10 @@ def write_report(
         facts: What else is known; see `model_card` for the keys that the card shows.
         index: Of a forecast: the time stamp of each window's first forecast step.
         windows: Of a forecast: `(windows, time, targets)`, the observed steps before each window.
+        items: The test items in the order of the evaluation, for examples of what went wrong: of a
+            tagging the tokens of each text.
+        ids: Their names, where they have some.
+        explained: File name, caption and drawing of pictures of what the model looks at.
 
     Returns:
         The files written.
@@ -51,7 +64,7 @@ def write_report(
         ...         folder, recipe={"task": "regression"}, evaluation=None, history={}, facts={}
         ...     )
         >>> [file.name for file in files]
-        ['metrics.json', 'history.csv', 'model_card.md']
+        ['metrics.json', 'history.csv', 'model_card.md', 'report.html']
     """
     facts = plain(facts)
     folder = Path(directory)
@@ -67,21 +80,53 @@ def write_report(
     written[0].write_text(content + "\n", encoding="utf-8", newline="\n")
     _write_history(written[1], history)
 
-    shown: dict[str, str] = {}
+    plan = _plan(evaluation, history, facts, index, windows)
+    shown: list[Picture] = []
     remarks = []
     try:
-        for name, caption, draw in _plan(evaluation, history, facts, index, windows):
-            write = canvas.write_animation if name.endswith(".gif") else canvas.write
-            write(draw(), folder / name)
-            shown[name] = caption
+        for name, caption, draw in [*plan, *explained]:
+            make = _animated if name.endswith(".gif") else _drawn
+            shown.append(make(folder / name, caption, draw))
             written.append(folder / name)
     except MissingExtraError as missing:
         remarks.append(f"The pictures were left out: {missing}.")
 
-    card = folder / "model_card.md"
-    text = model_card(recipe, evaluation, facts=facts, pictures=shown, remarks=remarks)
-    card.write_text(text, encoding="utf-8", newline="\n")
-    return [*written, card]
+    captions = {picture.name: picture.caption for picture in shown}
+    page = report_page(
+        recipe,
+        evaluation,
+        facts=facts,
+        pictures=shown[: len(plan)],
+        explained=shown[len(plan) :],
+        remarks=remarks,
+        items=items,
+        ids=ids,
+        index=index,
+    )
+    card = model_card(recipe, evaluation, facts=facts, pictures=captions, remarks=remarks)
+    for name, text in (("model_card.md", card), ("report.html", page)):
+        written.append(folder / name)
+        written[-1].write_text(text, encoding="utf-8", newline="\n")
+    return written
+
+
+def _drawn(path: Path, caption: str, draw: Callable[[], Any]) -> Picture:
+    """Writes a picture, and draws it once more for dark screens, which the page alone shows."""
+    figure = draw()
+    light = canvas.png(figure)
+    path.write_bytes(light)
+    with canvas.drawn_with(canvas.DARK):
+        dark = canvas.png(draw())
+    said = figure.get_label()
+    return Picture(path.name, caption, f"{caption}. {said}." if said else caption, light, dark)
+
+
+def _animated(path: Path, caption: str, draw: Callable[[], Any]) -> Picture:
+    """Writes an animation; its last frame stands for it where nothing shall move."""
+    frames = draw()
+    canvas.write_animation(frames, path)
+    still = canvas.still(frames[-1])
+    return Picture(path.name, caption, f"Animation. {caption}", path.read_bytes(), still=still)
 
 
 def _metrics(

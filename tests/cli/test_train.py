@@ -58,7 +58,10 @@ def test_it_says_what_it_did(run, folder):
     assert done.code == 0
     assert done.out.startswith("slopes: ")
     assert "always" in done.out or "majority" in done.out or "class" in done.out
-    assert done.out.rstrip().endswith(f"published {Path('saved_models/slopes/1')}")
+    version = Path("saved_models/slopes/1")
+    page = version / "assets.extra" / "kseq" / "report" / "report.html"
+    assert done.out.rstrip().endswith(f"published {version}\nreport {page}")
+    assert (folder / page).read_text("utf-8").startswith("<!DOCTYPE html>")
     assert "epoch 2/2" in done.err
 
     quiet = run("train", "wide.json", "--quiet", "--json", "--csv-log", "logs/log.csv")

@@ -114,6 +114,11 @@ def test_the_report_has_them_all(tmp_path):
     assert "Foretells 3 frames of 16 x 12 from the last 4" in card
     assert "- test: 5 clips, 35 frames" in card
     assert "Pixels from 0 to 1, which stands for 1." in card
+    page = files[-1].read_text("utf-8")
+    assert page.count("data:image/gif;") == 1
+    assert "<details open>" in page, "so that it can be closed"
+    assert '<source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;' in page
+    assert "MSE by lead time" in page
 
 
 def test_without_matplotlib_the_report_says_so(tmp_path, monkeypatch):

@@ -156,7 +156,12 @@ def test_nothing_found_and_nothing_there_has_no_pictures(tmp_path: Path) -> None
     pytest.importorskip("matplotlib")
     empty = evaluate_tagging([["O"]], [["O"]], names=["B-x", "O"])
     files = write_report(tmp_path, recipe=RECIPE, evaluation=empty, history={}, facts={})
-    assert [file.name for file in files] == ["metrics.json", "history.csv", "model_card.md"]
+    assert [file.name for file in files] == [
+        "metrics.json",
+        "history.csv",
+        "model_card.md",
+        "report.html",
+    ]
 
 
 # --- the card ---

@@ -81,9 +81,9 @@ def test_each_task_has_its_pictures(
     evaluation = request.getfixturevalue(task)
     home = tmp_path / "new" / "report"
     files = write_report(home, recipe=RECIPE, evaluation=evaluation, history=HISTORY, facts={})
-    assert names(files) == [*ALWAYS, *drawn, "model_card.md"]
+    assert names(files) == [*ALWAYS, *drawn, "model_card.md", "report.html"]
     assert sorted(files) == sorted(home.iterdir())
-    card = files[-1].read_text(encoding="utf-8")
+    card = files[-2].read_text(encoding="utf-8")
     for name in (*ALWAYS[2:], *drawn):
         assert f"]({name})" in card
     for baseline in evaluation.baselines:
@@ -110,7 +110,7 @@ def test_nothing_compared_draws_no_forecast(
 ) -> None:
     empty = forecast_of(1, 1, 1)  # its only true value is missing
     files = write_report(tmp_path, recipe=RECIPE, evaluation=empty, history={}, facts={})
-    assert names(files) == ["metrics.json", "history.csv", "model_card.md"]
+    assert names(files) == ["metrics.json", "history.csv", "model_card.md", "report.html"]
     assert json.loads(files[0].read_text(encoding="utf-8"))["metrics"]["mae"] is None
 
 
@@ -119,8 +119,8 @@ def test_without_matplotlib_the_rest_is_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     files = write_report(tmp_path, recipe=RECIPE, evaluation=regressed, history=HISTORY, facts={})
-    assert names(files) == ["metrics.json", "history.csv", "model_card.md"]
-    card = files[-1].read_text(encoding="utf-8")
+    assert names(files) == ["metrics.json", "history.csv", "model_card.md", "report.html"]
+    card = files[-2].read_text(encoding="utf-8")
     assert "The pictures were left out: a picture needs an optional library: pip install" in card
     assert ".png" not in card
 
