@@ -10,7 +10,6 @@ import numpy as np
 
 from kseq.metrics.evaluation import higher_is_better
 from kseq.report import canvas
-from kseq.report.canvas import BASELINE, MODEL, MUTED, TEXT, TRAINING
 from kseq.report.wording import metric_name, number
 
 if TYPE_CHECKING:
@@ -58,7 +57,9 @@ def score_and_cost(rows: Sequence[Any], metric: str) -> Figure:
         if naive:
             pick = max if higher_is_better(metric) else min
             best = pick(naive, key=lambda row: row.score)
-            axes.axhline(best.score, color=BASELINE, linewidth=1, linestyle="--", label=best.name)
+            axes.axhline(
+                best.score, color=canvas.BASELINE, linewidth=1, linestyle="--", label=best.name
+            )
         canvas.dress(axes, x=what, y=metric_name(metric) if axes is panels[0] else "")
     best = next(row for row in models if row.best)
     spread = "" if best.spread is None else f" ± {best.spread:.2g}"
@@ -81,7 +82,7 @@ def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
             [place],
             [row.score],
             yerr=None if row.spread is None else [row.spread],
-            color=MODEL if row.best else TRAINING if not alike else MUTED,
+            color=canvas.MODEL if row.best else canvas.TRAINING if not alike else canvas.MUTED,
             marker="o",
             markersize=6,
             markerfacecolor=None if alike else "white",
@@ -99,7 +100,7 @@ def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
             (place, row.score),
             (place + 0.025 * wide, height),
             fontsize=7.5,
-            color=TEXT,
+            color=canvas.TEXT,
             va="center",
             annotation_clip=False,
         )
@@ -130,7 +131,9 @@ def score_over(rows: Sequence[Any], path: str, metric: str) -> Figure:
         places = [tests[row.test] for row in members]
         scores = [row.score for row in members]
         if members[0].naive:
-            axes.plot(places, scores, color=BASELINE, linestyle="--", linewidth=1, label=name)
+            axes.plot(
+                places, scores, color=canvas.BASELINE, linestyle="--", linewidth=1, label=name
+            )
             continue
         colour, mark = _LINES[models % len(_LINES)], _MARKS[models % len(_MARKS)]
         axes.errorbar(
