@@ -22,7 +22,6 @@ from kseq.errors import ArtefactError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
-from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
 from kseq.metrics.evaluation import Evaluation
 from kseq.parts import AHEAD, check_parts, clips_of
@@ -195,9 +194,7 @@ def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
     check_parts(estimator, data)
     before = [part for part in (data.train, data.valid) if part is not None]
     evaluation = score(estimator, data.test, before=before)
-    if isinstance(estimator, SequenceTagger):
-        return with_calibration(evaluation, estimator, data.test.X, data.test.y)
-    return evaluation
+    return with_calibration(evaluation, estimator, data.test.X, data.test.y)
 
 
 def score(estimator: Estimator, part: Part, *, before: Sequence[Part]) -> Evaluation:

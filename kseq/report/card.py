@@ -11,6 +11,7 @@ from kseq.report.wording import (
     TYPE_COLUMNS,
     best_values,
     calibration_line,
+    interval_line,
     kind_of_tags,
     metric_name,
     metric_order,
@@ -111,7 +112,7 @@ def _score(evaluation: Evaluation | None) -> list[str]:
     if undefined:
         lines.append("\nWithout a value:\n")
         lines += [f"- {_where(place)}: {reason}" for place, reason in sorted(undefined.items())]
-    return [*lines, *_by_type(evaluation), *_calibration(evaluation)]
+    return [*lines, *_interval(evaluation), *_by_type(evaluation), *_calibration(evaluation)]
 
 
 def _by_type(evaluation: Evaluation) -> list[str]:
@@ -126,6 +127,26 @@ def _by_type(evaluation: Evaluation) -> list[str]:
     lines += [_row([name, *type_cells(row)]) for name, row in shown]
     if len(types) > len(shown):
         lines.append(f"\nThe {_MOST_TYPES} commonest of {len(types)}; all are in `metrics.json`.")
+    return lines
+
+
+def _interval(evaluation: Evaluation) -> list[str]:
+    """How the prediction intervals did, and of several targets each."""
+    line = interval_line(evaluation)
+    if not line:
+        return []
+    note = evaluation.notes["interval"]
+    lines = [
+        f"\n{line}. Their width comes from the validation part; it holds as far as what comes is "
+        "like it."
+    ]
+    targets = list(note.get("per_target", {}).items())
+    if targets:
+        lines += ["", _row(["target", "coverage", "mean width"]), _row(["---", "---:", "---:"])]
+    for name, each in targets[:_MOST_TYPES]:
+        lines.append(_row([name, f"{100 * each['coverage']:.1f} %", number(each["width"])]))
+    if len(targets) > _MOST_TYPES:
+        lines.append(f"\nThe first {_MOST_TYPES} of {len(targets)}; all are in `metrics.json`.")
     return lines
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kseq.metrics.evaluation import Evaluation
 from kseq.report import canvas
 from kseq.report.canvas import BASELINE, MODEL, MUTED, TRUTH
-from kseq.report.wording import beside_line, number, score_line
+from kseq.report.wording import beside_line, number, percent, score_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +104,7 @@ def _rolling(
     for axes, (target, (start, end)) in zip(panels, places, strict=True):
         x = np.arange(start + 1, end + 1)
         dense = end - start > _LONG
+        _band(axes, evaluation, x, (slice(start, end), 0, target))
         for label, values, options in _lines(evaluation, slice(start, end), 0, target):
             if dense and label not in ("truth", "model"):
                 continue  # a third line would hide the two that matter
@@ -143,6 +144,7 @@ def _windows(
                 past = np.asarray(history[window])[-2 * horizon :, target]
                 axes.plot(np.arange(1 - len(past), 1), past, color=TRUTH, linewidth=1.2, alpha=0.5)
                 axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+            _band(axes, evaluation, ahead, (window, slice(None), target))
             for label, values, options in _lines(evaluation, window, slice(None), target):
                 few = "o" if horizon < 3 else None
                 axes.plot(ahead, values, label=label, marker=few, **options)
@@ -153,6 +155,16 @@ def _windows(
                 axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=MUTED)
         panels[row][0].set_ylabel(names[target])
     return figure, panels[0][0]
+
+
+def _band(axes: Axes, evaluation: Evaluation, x: np.ndarray, where: Any) -> None:
+    """The prediction interval of these windows, steps and target, where there is one."""
+    if evaluation.lower is None:
+        return
+    low, high = evaluation.lower[where], evaluation.upper[where]
+    label = f"{percent(evaluation.notes['interval']['level'])} interval"
+    style: Any = {"color": MODEL, "alpha": 0.18, "linewidth": 0, "zorder": 1}
+    axes.fill_between(x, low, high, label=label, **style)
 
 
 def _stamp(stamp: Any) -> str:
