@@ -95,16 +95,17 @@ class Calibration:
     def levels(self, scores: np.ndarray) -> np.ndarray:
         """What a level must be above for its bounds to hold each of the scores `(n, *cells)`.
 
-        Infinite where no level does. Of many scores only the levels that are kept are told apart.
+        Above the highest level bounds are infinite. Of many scores only the levels that are kept
+        are told apart.
         """
         columns = self.scores.reshape(len(self.scores), -1)
         asked = scores.reshape(len(scores), -1)
-        found = np.full(asked.shape, np.inf)
+        found = np.empty(asked.shape)
         for cell, count in enumerate(self.counts.reshape(-1).tolist()):
             ranks = kept_ranks(count)
-            reached = np.append((ranks - 1) / (count + 1), np.inf)
+            reached = np.append(ranks - 1, count) / (count + 1)
             places = np.searchsorted(columns[: len(ranks), cell], asked[:, cell])
-            found[:, cell] = reached[places]  # NaN goes last
+            found[:, cell] = reached[places]
         return found.reshape(scores.shape)
 
 
