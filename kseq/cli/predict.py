@@ -206,26 +206,19 @@ def _of_text(
     tagger = isinstance(estimator, SequenceTagger)
     if nbest and not as_json and (output or not shown):
         raise click.UsageError("--nbest has no place in a table; give --json too")
-    if interval is not None:
-        rows = list(predictions(estimator, X, ids, interval))
-        if as_json:
-            print_json(rows)
-            return
-        with _open(output) as stream:
-            write_rows(rows, stream)
-    elif as_json:
-        print_json(answers(estimator, X, ids, nbest=nbest))
+    if as_json:
+        print_json(answers(estimator, X, ids, nbest=nbest, interval=interval))
     elif shown and not output:
         types = {kind for _, kind in map(parse, estimator.spec_.tags) if kind}
         marker = Marker(console(), sorted(types))
-        for answer in answers(estimator, X, nbest=nbest):
+        for answer in answers(estimator, X, nbest=nbest, interval=interval):
             marker.show(answer)
     else:
         with _open(output) as stream:
             if tagger:
                 write_columns(answers(estimator, X), stream)
             else:
-                write_rows(list(predictions(estimator, X, ids)), stream)
+                write_rows(list(predictions(estimator, X, ids, interval)), stream)
 
 
 @contextmanager
