@@ -144,9 +144,8 @@ def _memory(sets: dict[str, Any]) -> list[str]:
         for count in steps
     ]
     cells = ["*naive answer*", f"{naive['mse']:.3f}", "", "", *(f"{g:.3f}" for g in guesses)]
-    took = adding["seconds"] / 60
-    return [*lines, "| " + " | ".join(cells) + " |", "",
-            f"One seed; the adding problem took {took:.1f} minutes for all four cells."]  # fmt: skip
+    said = f"One seed; the adding problem took {adding['seconds'] / 60:.1f} minutes for all four."
+    return [*lines, "| " + " | ".join(cells) + " |", "", said]
 
 
 def main() -> None:

@@ -196,9 +196,7 @@ def evaluate(estimator: Estimator, data: Dataset) -> Evaluation | None:
     check_parts(estimator, data)
     before = [part for part in (data.train, data.valid) if part is not None]
     evaluation = score(estimator, data.test, before=before)
-    if isinstance(estimator, SequenceTagger):
-        return with_calibration(evaluation, estimator, data.test.X, data.test.y)
-    return evaluation
+    return with_calibration(evaluation, estimator, data.test.X, data.test.y)
 
 
 def score(estimator: Estimator, part: Part, *, before: Sequence[Part]) -> Evaluation:

@@ -20,6 +20,7 @@ from kseq.registry import suggest
 
 Count = Annotated[int, Field(gt=0, le=8192)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Level = Annotated[float, Field(gt=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 

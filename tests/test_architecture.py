@@ -67,6 +67,7 @@ LAZY = {
 IMPORTLIB = {
     "__init__.py",
     "builders/__init__.py",  # every file of the folder
+    "comparison/worker.py",  # what registered a builder
     "cli/__init__.py",
     "registry.py",
     "serving/__init__.py",

@@ -10,6 +10,8 @@ import numpy as np
 from kseq.data.texts import Texts, as_texts
 from kseq.estimators.base import Estimator
 from kseq.estimators.classifier import SequenceClassifier
+from kseq.estimators.conformal import Interval
+from kseq.estimators.regressor import SequenceRegressor
 from kseq.estimators.tagger import SequenceTagger
 from kseq.tags import scheme_of, spans
 
@@ -17,7 +19,12 @@ Answer = dict[str, Any]
 
 
 def answers(
-    estimator: Estimator, X: Any, ids: Sequence[str] | None = None, *, nbest: int | None = None
+    estimator: Estimator,
+    X: Any,
+    ids: Sequence[str] | None = None,
+    *,
+    nbest: int | None = None,
+    interval: float | None = None,
 ) -> list[Answer]:
     """What the model says of each text, as JSON can hold it.
 
@@ -26,12 +33,13 @@ def answers(
         X: Strings, or token lists.
         ids: The names of the texts; else they are numbered from 0.
         nbest: Of a tagger, how many taggings to give beside the best.
+        interval: Of a regressor, the level of the bounds to give.
 
     Returns:
         For each text `id`, and `text` or `tokens`. Of a tagger then `tokens`, `tags`, their
         `probabilities`, `spans` where tags stand for such, `label` and `label_probabilities`
         where texts have one, and `nbest`; of a classifier `label` and `probabilities`; of a
-        regressor `prediction`.
+        regressor `prediction`, and with an interval `lower` and `upper`.
     """
     texts = as_texts(X, estimator.vocabulary_.options.tokenizer)
     given: Any = texts.tokens if texts.raw is None else texts.raw
@@ -47,9 +55,12 @@ def answers(
         for answer, row in zip(found, estimator.predict_proba(given), strict=True):
             answer["label"] = estimator.classes_[row.argmax()].item()
             answer["probabilities"] = _shares(estimator.classes_, row)
-    else:
-        for answer, value in zip(found, estimator.predict(given), strict=True):
-            answer["prediction"] = np.asarray(value, dtype=np.float64).tolist()
+    elif isinstance(estimator, SequenceRegressor):
+        predicted = estimator.predict(given, interval=interval)
+        bounds = predicted if isinstance(predicted, Interval) else [predicted]
+        for field, values in zip(Interval._fields, bounds, strict=False):
+            for answer, value in zip(found, values, strict=True):
+                answer[field] = np.asarray(value, dtype=np.float64).tolist()
     return found
 
 

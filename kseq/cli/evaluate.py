@@ -18,7 +18,7 @@ from kseq.errors import DataError
 from kseq.estimators.load import restore
 from kseq.recipe import Recipe
 from kseq.report.table import score_table, type_table
-from kseq.report.wording import calibration_line
+from kseq.report.wording import calibration_line, interval_line
 from kseq.run import evaluate, read_data
 from kseq.serving import artefact as artefacts
 
@@ -49,5 +49,6 @@ def command(artefact: str, recipe: str | None, changes: tuple[str, ...], as_json
         if types is not None:
             out.print()
             out.print(types)
-        if line := calibration_line(evaluation):
-            out.print(f"\n{line}")
+        for line in (interval_line(evaluation), calibration_line(evaluation)):
+            if line:
+                out.print(f"\n{line}")

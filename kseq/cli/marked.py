@@ -84,12 +84,18 @@ class Marker:
                 line.append(f"  {name} {probability(share)}")
             yield line
         if "prediction" in answer:
-            values = np.atleast_2d(np.asarray(answer["prediction"]))
-            for row in values if values.ndim == 2 else ():
-                yield Text("  " + "  ".join(map(number, row)))
+            names = [name for name in ("prediction", "lower", "upper") if name in answer]
+            parts = [np.atleast_2d(np.asarray(answer[name])) for name in names]
+            for rows in zip(*parts, strict=True) if parts[0].ndim == 2 else ():
+                yield Text("  " + "  ".join(map(_bounded, *rows)))
         for tagging in answer.get("nbest", ()):
             line = Text("  ").append(f"{probability(tagging['probability']):>4}  ", style="dim")
             yield line.append(self.sentence({**_asked(answer), **tagging}))
+
+
+def _bounded(value: float, *bounds: float) -> str:
+    """A number, and its bounds where it has some."""
+    return number(value) + (f" ({' to '.join(map(number, bounds))})" if bounds else "")
 
 
 def probability(share: float) -> str:

@@ -27,6 +27,7 @@ from kseq.cli.rows import forecasts, predictions, write_rows
 from kseq.errors import DataError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
+from kseq.estimators.intervals import IntervalEstimator
 from kseq.estimators.load import restore
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
@@ -64,6 +65,12 @@ from kseq.tags import parse
     metavar="N",
     help="For video: how many frames to foretell, in place of what the model was trained for.",
 )
+@click.option(
+    "--interval",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="LEVEL",
+    help="For numbers and forecasts: bounds that hold this share, such as 0.9, as columns too.",
+)
 @click.option("--output", type=click.Path(dir_okay=False), help="A file, in place of stdout.")
 @json_option
 def command(
@@ -74,6 +81,7 @@ def command(
     changes: tuple[str, ...],
     future: str | None,
     horizon: int | None,
+    interval: float | None,
     output: str | None,
     as_json: bool,
 ) -> None:
@@ -97,6 +105,10 @@ def command(
     read = artefacts.read(Path(artefact))
     estimator, saved = restore(read, artefact), Recipe.from_dict(read.recipe)
     _check(estimator, file, texts, nbest, changes, future, horizon)
+    if interval is not None and not isinstance(estimator, IntervalEstimator):
+        raise click.UsageError(
+            f"--interval is for numbers and forecasts; this model is for {estimator.task}"
+        )
     if isinstance(estimator, VideoPredictor):
         if as_json or changes:
             raise click.UsageError("--json and --set are not for video; give --output")
@@ -104,16 +116,16 @@ def command(
         return
     if estimator.spec_.streams:
         X, ids = _asked_texts(saved, file, texts, changes)
-        _of_text(estimator, X, ids, nbest, output, as_json, shown=bool(texts))
+        _of_text(estimator, X, ids, nbest, interval, output, as_json, shown=bool(texts))
         return
     if isinstance(estimator, Forecaster):
         X, ids = (None, None) if file is None else _read(saved, file, changes)
         known = _known(estimator, saved, future, changes)
-        forecast = estimator.predict(future=known) if X is None else estimator.predict(X, known)
+        forecast = estimator.predict(X, known, interval=interval)
         rows = list(forecasts(estimator, forecast, ids))
     else:
         X, ids = _read(saved, str(file), changes)
-        rows = list(predictions(estimator, X, ids))
+        rows = list(predictions(estimator, X, ids, interval))
     if as_json:
         print_json(rows)
     else:
@@ -184,6 +196,7 @@ def _of_text(
     X: Any,
     ids: Sequence[str] | None,
     nbest: int | None,
+    interval: float | None,
     output: str | None,
     as_json: bool,
     *,
@@ -194,18 +207,18 @@ def _of_text(
     if nbest and not as_json and (output or not shown):
         raise click.UsageError("--nbest has no place in a table; give --json too")
     if as_json:
-        print_json(answers(estimator, X, ids, nbest=nbest))
+        print_json(answers(estimator, X, ids, nbest=nbest, interval=interval))
     elif shown and not output:
         types = {kind for _, kind in map(parse, estimator.spec_.tags) if kind}
         marker = Marker(console(), sorted(types))
-        for answer in answers(estimator, X, nbest=nbest):
+        for answer in answers(estimator, X, nbest=nbest, interval=interval):
             marker.show(answer)
     else:
         with _open(output) as stream:
             if tagger:
                 write_columns(answers(estimator, X), stream)
             else:
-                write_rows(list(predictions(estimator, X, ids)), stream)
+                write_rows(list(predictions(estimator, X, ids, interval)), stream)
 
 
 @contextmanager

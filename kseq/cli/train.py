@@ -19,6 +19,7 @@ from kseq.cli.options import (
 from kseq.errors import MissingExtraError
 from kseq.recipe import Recipe
 from kseq.report.table import score_table
+from kseq.report.wording import calibration_line, interval_line
 from kseq.run import train
 from kseq.serving.manifest import HOME
 from kseq.training import Progress
@@ -79,6 +80,9 @@ def command(
         out.print("no score: the data has no test part")
     else:
         out.print(score_table(run.evaluation))
+        for line in (interval_line(run.evaluation), calibration_line(run.evaluation)):
+            if line:
+                out.print(line)
     out.print(f"published {run.path}")
     if run.path is not None:
         out.print(f"report {run.path / HOME / 'report' / 'report.html'}")

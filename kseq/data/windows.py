@@ -134,3 +134,11 @@ def naive(points: list[Origin], horizon: int, *, season: int) -> np.ndarray:
     back = ahead - season * (ahead // season + 1)
     nothing = np.full((horizon, points[0][0].shape[1]), np.nan)
     return np.stack([row[o + back] if o >= season else nothing for row, o in points])
+
+
+def rows_held_out(rows: int, fraction: float, window: int, horizon: int) -> int:
+    """Rows held out at the end of a series: at least one horizon, unless the series is short."""
+    count = round(fraction * rows)
+    if fraction == 0 or rows - max(count, horizon) < window + horizon:
+        return 0
+    return max(count, horizon)

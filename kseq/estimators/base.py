@@ -58,11 +58,16 @@ class Estimator(Parameters, ABC):
     @property
     def servable_(self) -> keras.Model:
         """The Keras model that predicts and is saved, over the same layers."""
-        return self._shown().servable
+        self._shown()
+        return self._finished()
 
     @property
     def _models(self) -> Models:
         return self._loan.models
+
+    def _finished(self) -> keras.Model:
+        """The model that is saved and served."""
+        return self._models.servable
 
     def _shown(self) -> Models:
         if "_loan" not in vars(self):
@@ -229,13 +234,13 @@ class Estimator(Parameters, ABC):
         artefact = Artefact(
             recipe=(recipe or self.recipe_).to_dict(),
             preprocessing=self._preprocessing(),
-            arrays={**collect(self._models.servable), **self._arrays()},
+            arrays={**collect(self._finished()), **self._arrays()},
             report=Path(report) if report else None,
         )
         return save(
             Path(path),
             artefact,
-            self._models.servable,
+            self._finished(),
             **self._endpoints(),
         )
 
@@ -245,7 +250,7 @@ class Estimator(Parameters, ABC):
         wanted = {
             k: v for k, v in given.items() if k in ("labels", "minimum_steps", "pixels", "text")
         }
-        export(self._models.servable, Path(folder), **wanted)
+        export(self._finished(), Path(folder), **wanted)
 
     def _endpoints(self) -> dict[str, Any]:
         """What the saved model's signatures are made and verified with."""
@@ -291,7 +296,7 @@ class Estimator(Parameters, ABC):
             raise ArtefactError(f"preprocessing.json: {mistakes[0]}")
         self._restore_task(preprocessing, arrays)
         self._build(recipe.fill(), Spec(**spec))
-        assign(self._models.servable, {k: v for k, v in arrays.items() if not k.startswith("_")})
+        assign(self._finished(), {k: v for k, v in arrays.items() if not k.startswith("_")})
         self.history_ = {
             name: [math.nan if value is None else value for value in values]
             for name, values in preprocessing.get("history", {}).items()
@@ -323,7 +328,7 @@ class Estimator(Parameters, ABC):
         if self.__sklearn_is_fitted__():
             state["recipe"] = self.recipe_.to_dict()
             state["preprocessing"] = self._preprocessing()
-            state["arrays"] = {**collect(self._models.servable), **self._arrays()}
+            state["arrays"] = {**collect(self._finished()), **self._arrays()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

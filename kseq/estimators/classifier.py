@@ -18,8 +18,10 @@ from kseq.estimators.labels import hold_out_labels, read_labels
 from kseq.estimators.models import Models
 from kseq.estimators.sample_weight import ClassWeight, Weights, class_weights, read_weights
 from kseq.estimators.supervised import SupervisedEstimator, TextParameters
+from kseq.estimators.temperature import best_temperature
 from kseq.estimators.validation import same_length, validation_set
 from kseq.inference import Forward
+from kseq.layers.temperature import Temperature
 from kseq.metrics.classification import evaluate_classification
 from kseq.metrics.evaluation import Evaluation
 from kseq.registry import tasks
@@ -38,6 +40,9 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             training sequences, where they are numbers. The scaling is part of the saved model.
         class_weight: How much each class counts in the loss: `balanced`, inversely to how often it
             occurs in training; or weights by class, with 1 for one that is not named.
+        calibrate: Whether probabilities are made to mean what they say by a temperature that is
+            fitted to the validation data (Guo et al. 2017), where that has 30 sequences at least.
+            The likeliest class stays. `sample_weight` counts there, and `class_weight` does not.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
         warm_start: Whether `fit` goes on from the weights of the last fit.
@@ -47,6 +52,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         n_features_in_: Features a time step; of a table with a sequence a row its columns.
         feature_names_in_: Their names, where X had names.
         classes_: The classes, sorted.
+        temperature_: What scores are divided by for probabilities; 1 without calibration.
         history_: Losses and accuracies by epoch.
         n_iter_: Epochs that were run.
         best_epoch_: The epoch whose weights were kept, counted from 1.
@@ -76,6 +82,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         text: TextParameters = None,
         standardize: bool = True,
         class_weight: ClassWeight = None,
+        calibrate: bool = True,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         warm_start: bool = False,
@@ -84,6 +91,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         self.text = text
         self.standardize = standardize
         self.class_weight = class_weight
+        self.calibrate = calibrate
         self.model = model
         self.training = training
         self.warm_start = warm_start
@@ -160,7 +168,20 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
     def _train(self, train: Any, valid: Any, **how: Any) -> None:
         smoothing = self._training().label_smoothing
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        weights = self.__dict__.pop("_held_out_weights")
+        temperature = self._models.servable.get_layer("temperature").temperature
+        temperature.assign(1.0)
         self._fit(train, valid, loss=loss, metrics=["accuracy"], **how)
+        if valid is not None and self.recipe_.task["calibrate"]:
+            scores = np.stack(
+                self._answers(valid.sequences, ["scores"], self._models.parts)["scores"]
+            )
+            temperature.assign(best_temperature(scores, valid.targets.argmax(axis=1), weights))
+
+    @property
+    def temperature_(self) -> float:
+        """What scores are divided by for probabilities."""
+        return float(self._models.servable.get_layer("temperature").temperature)
 
     def _prepare(
         self,
@@ -235,6 +256,7 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
 
         order = {"seed": recipe.seed, "epochs": self._epochs(onward), "mixup": training.mixup}
         train = batches(parts, codes, weights, **order)
+        self._held_out_weights = None if valid is None else valid[2].values
         return train, None if valid is None else batches(*valid)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -288,8 +310,9 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
 
     def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)
-        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(scores)
-        raw = keras.Model(inputs, {"scores": scores}, name="raw")
+        tempered = Temperature(name="temperature")(scores)
+        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(tempered)
+        raw = keras.Model(inputs, {"scores": tempered}, name="raw")
         return Models(
             network=network,
             trainable=self._trainable(inputs, scores),

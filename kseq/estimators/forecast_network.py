@@ -8,15 +8,16 @@ from typing import Any
 import keras
 from keras import ops
 
+from kseq.estimators.models import Models
+from kseq.inference import Forward
 from kseq.layers.fill import FillForward
+from kseq.layers.intervals import PredictionInterval, WindowSpread
 from kseq.layers.scaling import Standardize
 from kseq.spec import Spec
 
 
-def assemble(
-    network: keras.Model, spec: Spec, task: Mapping[str, Any], width: int
-) -> tuple[keras.Model, keras.Model]:
-    """The model that is trained and the one that serves, over the same layers.
+def assemble(network: keras.Model, spec: Spec, task: Mapping[str, Any], width: int) -> Models:
+    """The model that is trained and those that serve, over the same layers.
 
     Args:
         network: The builder's network.
@@ -27,7 +28,9 @@ def assemble(
     Returns:
         One model from whole windows `(batch, window, width)` to standardised forecasts, and one
         from raw histories `(batch, time, width)`, at least `window` steps, perhaps with gaps, to
-        `forecast` `(batch, horizon, targets)` in original units.
+        `forecast` `(batch, horizon, targets)` in original units; the same with the bounds `lower`
+        and `upper`; and as `parts` what gives the forecast and the `spread` `(batch, 1, targets)`
+        of the targets in the window, in standard deviations.
     """
     targets = spec.outputs if task["channels"] == "joint" else width - (spec.features - 1)
     scale = Standardize(name="standardize")
@@ -35,19 +38,33 @@ def assemble(
 
     def scores(x: Any, known: Any) -> Any:
         known = scale_future(known) if scale_future else None
-        return _normalised(network, scale(x), known, targets, task)
+        return _normalised(network, x, known, targets, task)
 
     window = keras.Input((spec.time, width), name="x")
     raw = keras.Input((None, width), name="x")
     known = keras.Input((spec.horizon, spec.future), name="future") if spec.future else None
     # The last rows alone: a longer history says nothing more to the model.
     seen = ops.reshape(raw[:, -(spec.time or 0) :], (-1, spec.time, width))
-    filled = FillForward(name="fill")(seen)
+    filled = scale(FillForward(name="fill")(seen))
     known_filled = FillForward(name="fill_future")(known) if spec.future else None
     forecast = Standardize(invert=True, name="forecast")(scores(filled, known_filled))
+    spread = WindowSpread(name="spread")(filled[:, :, :targets])
+    bounds = PredictionInterval(axes=2, name="interval")(forecast, spread)
     named = {"future": known} if spec.future else {}
-    trainable = keras.Model({"x": window, **named} if named else window, scores(window, known))
-    return trainable, keras.Model({"x": raw, **named}, {"forecast": forecast}, name="servable")
+    given = {"x": raw, **named}
+
+    def served(name: str, **outputs: Any) -> keras.Model:
+        return keras.Model(given, {"forecast": forecast, **outputs}, name=name)
+
+    return Models(
+        network=network,
+        trainable=keras.Model(
+            {"x": window, **named} if named else window, scores(scale(window), known)
+        ),
+        servable=served("servable"),
+        parts=Forward(served("raw", spread=spread)),
+        bounded=served("servable", **bounds),
+    )
 
 
 def _normalised(

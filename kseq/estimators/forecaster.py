@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from kseq.data.series import Column, SeriesForm, as_series, fill_forward
-from kseq.data.windows import WindowBatches, origins
+from kseq.data.windows import WindowBatches, origins, rows_held_out
 from kseq.errors import ArtefactError, DataError
 from kseq.estimators.base import Batches
 from kseq.estimators.columns import Columns
+from kseq.estimators.conformal import Interval, around
 from kseq.estimators.continuation import continuation
 from kseq.estimators.forecast_network import assemble
 from kseq.estimators.models import Models
@@ -22,7 +23,7 @@ from kseq.estimators.supervised import statistics
 from kseq.losses import MaskedError
 from kseq.metrics.forecasting import naive_scale
 from kseq.registry import tasks
-from kseq.schema import Count
+from kseq.schema import Count, Level
 from kseq.spec import Spec
 
 
@@ -51,6 +52,8 @@ class Forecaster(RollingForecaster):
         season: Steps after which the series is expected to repeat itself, for the seasonal naive
             forecast that scores are compared with.
         standardize: Whether each column is scaled to mean 0 and deviation 1 over the training rows.
+        interval: The share of what comes that the bounds of the saved model are to hold; None
+            leaves them out. `predict` gives bounds of any level.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
         warm_start: Whether `fit` goes on from the weights of the last fit.
@@ -92,6 +95,7 @@ class Forecaster(RollingForecaster):
         missing: Literal["forward", "error"] = "forward",
         season: Count | None = None,
         standardize: bool = True,
+        interval: Level | None = 0.9,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         warm_start: bool = False,
@@ -107,6 +111,7 @@ class Forecaster(RollingForecaster):
         self.missing = missing
         self.season = season
         self.standardize = standardize
+        self.interval = interval
         self.model = model
         self.training = training
         self.warm_start = warm_start
@@ -163,7 +168,7 @@ class Forecaster(RollingForecaster):
         rows = [columns.values(one, name) for one, name in zip(given, names, strict=True)]
         if validation_data is None:
             fraction = recipe.training["validation_fraction"]
-            ends = [len(r) - _held_out(len(r), fraction, window, horizon) for r in rows]
+            ends = [len(r) - rows_held_out(len(r), fraction, window, horizon) for r in rows]
         else:
             ends = [len(r) for r in rows]
             rows = columns.followed(rows, validation_data, horizon)
@@ -206,7 +211,6 @@ class Forecaster(RollingForecaster):
                 mean, deviation = np.zeros_like(mean), np.ones_like(deviation)
             self._set_statistics(mean, deviation)
 
-        training = self._training()
         targets = (np.concatenate(rows)[:, :k] - mean[:k]) / deviation[:k]
         future = filled[:, -len(columns.future) :] if columns.future else None
         starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
@@ -217,7 +221,7 @@ class Forecaster(RollingForecaster):
         held = np.concatenate([s + o for s, o in zip(starts, later, strict=True)])
         if len(held) and not np.isfinite(targets[held[:, None] + np.arange(horizon)]).any():
             raise DataError("validation: no target has a value in the held-out rows")
-        shape = {"window": window, "horizon": horizon, "batch_size": training.batch_size}
+        shape = {"window": window, "horizon": horizon, "batch_size": self._training().batch_size}
         train = WindowBatches(
             filled,
             targets,
@@ -230,7 +234,9 @@ class Forecaster(RollingForecaster):
         valid = WindowBatches(filled, targets, future, held, **shape) if len(held) else None
         return train, valid
 
-    def predict(self, history: Any = None, future: Any = None) -> Any:
+    def predict(
+        self, history: Any = None, future: Any = None, *, interval: float | None = None
+    ) -> Any:
         """Continues series.
 
         Args:
@@ -238,15 +244,19 @@ class Forecaster(RollingForecaster):
                 (followed by the validation rows).
             future: The future covariates over the horizon, `(horizon, columns)`, a table with
                 their names, or a list of these for many series.
+            interval: The share of what comes that bounds are to hold, between 0 and 1.
 
         Returns:
             `(horizon,)` for a flat series, else `(horizon, targets)`, with an axis more in front
             for many series. A pandas history is continued as pandas, a mapping as a mapping.
+            With `interval` an `Interval` of three such: `prediction`, `lower` and `upper`.
 
         Raises:
-            DataError: If a history is too short or a column is missing.
+            DataError: If a history is too short or a column is missing; or if too little was held
+                out of the last training to tell bounds of that level by.
         """
         check_is_fitted(self)
+        radius = None if interval is None else self._radius(interval)
         window = self.recipe_.task["window"]
         if history is None:
             tails, form, given = self._tails, self._form, None
@@ -261,15 +271,14 @@ class Forecaster(RollingForecaster):
                 tails.append(values[-window:])
         x = np.stack(tails)
         known = self.columns_.known(future, len(tails), self.recipe_.task["horizon"])
-        forecasts = self._run(x, known)
-        return continuation(forecasts, form, given, self.targets_)
+        found = around(self._run(x, known), radius)
+        answers = [continuation(each, form, given, self.targets_) for each in found]
+        return answers[0] if radius is None else Interval(*answers)
 
     # --- models and persistence ---
 
     def _assemble(self, network: keras.Model) -> Models:
-        width = len(self.columns_.inputs)
-        trainable, servable = assemble(network, self.spec_, self.recipe_.task, width)
-        return Models(network=network, trainable=trainable, servable=servable)
+        return assemble(network, self.spec_, self.recipe_.task, len(self.columns_.inputs))
 
     def _architecture(self) -> dict[str, Any]:
         return {**super()._architecture(), "width": len(self.columns_.inputs)}
@@ -318,7 +327,7 @@ class Forecaster(RollingForecaster):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         # The last window of each training series: `predict()` goes on from there.
-        return {"_tails": np.stack(self._tails)}
+        return {**super()._arrays(), "_tails": np.stack(self._tails)}
 
     def _restore_task(
         self, preprocessing: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
@@ -338,11 +347,3 @@ class Forecaster(RollingForecaster):
             self._tails = list(arrays["_tails"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"preprocessing.json: {error}") from None
-
-
-def _held_out(rows: int, fraction: float, window: int, horizon: int) -> int:
-    """Rows held out at the end of a series: at least one horizon, unless the series is short."""
-    count = round(fraction * rows)
-    if fraction == 0 or rows - max(count, horizon) < window + horizon:
-        return 0
-    return max(count, horizon)

@@ -33,19 +33,22 @@ class Models:
         trainable: From raw input to scores; this one is trained.
         servable: From raw input to finished output; this one predicts and is saved.
         parts: What else an estimator asks.
+        bounded: The servable model with bounds around its predictions, for estimators that have
+            them.
     """
 
     network: keras.Model
     trainable: keras.Model
     servable: keras.Model
     parts: Any = None
+    bounded: keras.Model | None = None
 
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.trainable)
         self.forward = Forward(self.servable)
         self.seed: int | None = None
         self.shown = False  # to somebody who may still look when the estimator is gone
-        every = [*self.servable.variables, *self.trainable.variables]
+        every = [*(self.bounded or self.servable).variables, *self.trainable.variables]
         self._variables = list({id(variable): variable for variable in every}.values())
         self._fresh: list[np.ndarray] = []
 

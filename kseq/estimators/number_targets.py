@@ -87,3 +87,18 @@ def scale(targets: Targets, mean: np.ndarray, deviation: np.ndarray) -> Targets:
     if isinstance(targets, np.ndarray):
         return (targets - mean) / deviation
     return [(item - mean) / deviation for item in targets]
+
+
+def formed(values: list[np.ndarray], flat: bool, per_step: bool) -> Any:
+    """Predictions as y was given: one array, or a list where each has its own length.
+
+    Args:
+        values: `(targets,)` or `(time, targets)` of each sequence.
+        flat: Whether y came without an axis for targets.
+        per_step: Whether every step has its own.
+    """
+    if flat:
+        values = [value[..., 0] for value in values]
+    if per_step and len({len(value) for value in values}) > 1:
+        return values
+    return np.stack(values)

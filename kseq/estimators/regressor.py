@@ -15,21 +15,26 @@ from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError
 from kseq.estimators.base import Batches
+from kseq.estimators.conformal import Interval
+from kseq.estimators.intervals import IntervalEstimator
 from kseq.estimators.models import Models
-from kseq.estimators.number_targets import Targets, all_rows, read_numbers, scale, take
+from kseq.estimators.number_targets import Targets, all_rows, formed, read_numbers, scale, take
 from kseq.estimators.sample_weight import Weights, read_weights
 from kseq.estimators.supervised import SupervisedEstimator, TextParameters, statistics
 from kseq.estimators.validation import draw_rows, validation_set
+from kseq.layers.intervals import PredictionInterval
 from kseq.layers.scaling import Standardize
 from kseq.losses import MaskedError
 from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.intervals import with_interval
 from kseq.metrics.regression import evaluate_regression
 from kseq.registry import tasks
+from kseq.schema import Level
 from kseq.spec import Spec
 
 
 @tasks.register("regression")
-class SequenceRegressor(RegressorMixin, SupervisedEstimator):
+class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
     """Predicts one or more numbers for each sequence, or for each time step.
 
     Args:
@@ -39,6 +44,8 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             `(n, time, targets)`, or a list of arrays; a step whose target is NaN is left out.
         standardize: Whether features and targets are scaled to mean 0 and deviation 1 over the
             training data. The scaling is part of the saved model, and undone on output.
+        interval: The share of what is predicted that the bounds of the saved model are to hold;
+            None leaves them out. `predict` gives bounds of any level.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
         warm_start: Whether `fit` goes on from the weights of the last fit.
@@ -67,6 +74,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
     """
 
     task: ClassVar[str] = "regression"
+    answer: ClassVar[str] = "prediction"
 
     def __init__(
         self,
@@ -74,6 +82,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         text: TextParameters = None,
         per_step: bool = False,
         standardize: bool = True,
+        interval: Level | None = 0.9,
         model: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         warm_start: bool = False,
@@ -82,6 +91,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         self.text = text
         self.per_step = per_step
         self.standardize = standardize
+        self.interval = interval
         self.model = model
         self.training = training
         self.warm_start = warm_start
@@ -229,19 +239,31 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         self._models.servable.get_layer("prediction").set_statistics(mean, deviation)
         return mean, deviation
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *, interval: float | None = None) -> Any:
         """Predictions in the form that y had in `fit`.
+
+        Args:
+            X: Sequences.
+            interval: The share of the targets that bounds are to hold, between 0 and 1.
 
         Returns:
             `(n,)` or `(n, targets)`; with `per_step`, `(n, time)` or `(n, time, targets)`, and a
-            list of such arrays where lengths differ.
+            list of such arrays where lengths differ. With `interval` an `Interval` of three such:
+            `prediction`, `lower` and `upper`.
+
+        Raises:
+            DataError: If the last training held out nothing, or too little, to tell bounds of that
+                level by.
         """
+        check_is_fitted(self)
+        radius = None if interval is None else self._radius(interval)
         values = [value.astype(np.float64) for value in self._predict(X, "prediction")]
-        if self.flat_:
-            values = [value[..., 0] for value in values]
-        if self.spec_.per_step and len({len(value) for value in values}) > 1:
-            return values
-        return np.stack(values)
+        moves: tuple[Any, ...] = (0.0,) if radius is None else (0.0, -radius, radius)
+        answers = [
+            formed([value + move for value in values], self.flat_, self.spec_.per_step)
+            for move in moves
+        ]
+        return answers[0] if radius is None else Interval(*answers)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R², over all steps where every step has a target.
@@ -274,7 +296,7 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
         """
         check_is_fitted(self)
         X, y, _ = self._read(X, y)
-        predicted = self._predict(X, "prediction")
+        predicted: Any = self._predict(X, "prediction")
         truth, _ = read_numbers(y, self._parts(X), self.spec_.per_step, "y")
         if self.spec_.per_step:
             # A step without a target cannot be scored.
@@ -282,25 +304,32 @@ class SequenceRegressor(RegressorMixin, SupervisedEstimator):
             pairs = [
                 (t[k], p[k]) for t, p, k in zip(truth, predicted, kept, strict=True) if k.any()
             ]
-            return evaluate_regression(
-                [t for t, _ in pairs], [p for _, p in pairs], self.target_mean_
-            )
-        return evaluate_regression(np.asarray(truth), np.stack(predicted), self.target_mean_)
+            truth, predicted = [t for t, _ in pairs], [p for _, p in pairs]
+        else:
+            truth, predicted = np.asarray(truth), np.stack(predicted)
+        found = evaluate_regression(truth, predicted, self.target_mean_)
+        reach, needed = self._reach(all_rows(truth), all_rows(predicted))
+        return with_interval(found, self.recipe_.task["interval"], reach, needed)
 
     def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)
-        prediction = Standardize(invert=True, name="prediction")(scores)
+        answer = {"prediction": Standardize(invert=True, name="prediction")(scores)}
+        bounds = PredictionInterval(name="interval")(answer["prediction"])
         return Models(
             network=network,
             trainable=self._trainable(inputs, scores),
-            servable=keras.Model(inputs, {"prediction": prediction}, name="servable"),
+            servable=keras.Model(inputs, answer, name="servable"),
+            bounded=keras.Model(inputs, {**answer, **bounds}, name="servable"),
         )
 
     def _served(self, texts: Texts) -> dict[str, np.ndarray]:
-        values = self._answers(self._encode(texts), ["prediction"])["prediction"]
-        if not self.spec_.per_step:
-            return {"prediction": np.stack(values)}
-        return {}  # what stands behind a text's end is not looked at
+        if self.spec_.per_step:
+            return {}  # what stands behind a text's end is not looked at
+        values = np.stack(self._answers(self._encode(texts), ["prediction"])["prediction"])
+        reach, _ = self._reach(values, values)
+        if np.isnan(reach).any():
+            return {"prediction": values}
+        return {"prediction": values, "lower": values - reach, "upper": values + reach}
 
     def _preprocessing(self) -> dict[str, Any]:
         return {

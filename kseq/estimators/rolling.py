@@ -11,17 +11,20 @@ from sklearn.utils.validation import check_is_fitted
 from kseq.data.series import Column, Series, as_series
 from kseq.data.windows import Origin, naive, origins
 from kseq.errors import DataError
-from kseq.estimators.base import Estimator
 from kseq.estimators.columns import Columns
+from kseq.estimators.intervals import IntervalEstimator
+from kseq.inference import Forward
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.forecasting import evaluate_forecast
+from kseq.metrics.intervals import with_interval
 
 _CHUNK = 256  # windows that are forecast together
 
 
-class RollingForecaster(Estimator):
+class RollingForecaster(IntervalEstimator):
     """The scoring half of a forecaster: it forecasts from every origin of held-out rows."""
 
+    answer = "forecast"
     columns_: Columns
     scale_: np.ndarray
     deviation_: np.ndarray
@@ -108,17 +111,25 @@ class RollingForecaster(Estimator):
         """The coefficient of determination R² of the forecasts from every origin in X."""
         return self.evaluate(X, history=history).metrics["r2"]
 
-    def _run(self, x: np.ndarray, future: np.ndarray | None) -> np.ndarray:
+    def _asked(self) -> Forward:
+        asked: Forward = self._models.parts
+        return asked
+
+    def _run(self, x: np.ndarray, future: np.ndarray | None) -> dict[str, np.ndarray]:
+        """`forecast` `(n, horizon, targets)` and the `spread` of its window, `(n, 1, targets)`."""
         parts = []
         for start in range(0, len(x), _CHUNK):
             inputs = {"x": x[start : start + _CHUNK].astype(np.float32)}
             if future is not None:
                 inputs["future"] = future[start : start + _CHUNK].astype(np.float32)
-            parts.append(self._models.forward(inputs)["forecast"])
-        return np.concatenate(parts)
+            parts.append(self._asked()(inputs))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _forecast(self, points: list[Origin]) -> list[np.ndarray]:
-        """Truth, forecasts and naive forecasts at the origins, `(windows, horizon, targets)`."""
+        """Truth, forecasts, naive forecasts, and of bounds their distance and the level needed.
+
+        Each is `(windows, horizon, targets)`.
+        """
         task, f = self.recipe_.task, len(self.columns_.future)
         window, horizon, k = task["window"], task["horizon"], len(self.columns_.targets)
         parts = []
@@ -128,21 +139,32 @@ class RollingForecaster(Estimator):
             known = np.stack([row[o : o + horizon, -f:] for row, o in some]) if f else None
             parts.append(self._run(x, known))
         own = [(row[:, :k], o) for row, o in points]
+        truth = np.stack([row[o : o + horizon] for row, o in own])
+        forecast, spread = (
+            np.concatenate([part[name] for part in parts]) for name in ("forecast", "spread")
+        )
         return [
-            np.stack([row[o : o + horizon] for row, o in own]),
-            np.concatenate(parts),
+            truth,
+            forecast,
             naive(own, horizon, season=1),
             naive(own, horizon, season=task["season"] or 1),
+            *self._reach(truth, forecast, spread),
         ]
 
     def _compare(
-        self, truth: np.ndarray, forecast: np.ndarray, last: np.ndarray, seasonal: np.ndarray
+        self,
+        truth: np.ndarray,
+        forecast: np.ndarray,
+        last: np.ndarray,
+        seasonal: np.ndarray,
+        reach: np.ndarray,
+        needed: np.ndarray,
     ) -> Evaluation:
         season = self.recipe_.task["season"]
         baselines = {"last value": last}
         if season:
             baselines[f"value {season} steps before"] = seasonal
-        return evaluate_forecast(
+        found = evaluate_forecast(
             truth,
             forecast,
             baselines,
@@ -150,6 +172,7 @@ class RollingForecaster(Estimator):
             deviation=self.deviation_,
             targets=[str(name) for name in self.columns_.targets],
         )
+        return with_interval(found, self.recipe_.task["interval"], reach, needed)
 
 
 def _table(series: Series, end: int) -> dict[Column, np.ndarray]:

@@ -41,10 +41,21 @@ class TagAnswers(SupervisedEstimator):
         return float(self._tags.chain.temperature)
 
     @property
+    def label_temperature_(self) -> float:
+        """What the scores of labels are divided by; 1 where there are none."""
+        layer = self._tags.label_temperature
+        return 1.0 if layer is None else float(layer.temperature)
+
+    @property
     def outside_shift_(self) -> float:
         """By how much the scores of `O` are lowered where tags are chosen; 0 for plain tags."""
         decoder = self._tags.decoder
         return 0.0 if decoder.outside is None else float(decoder.outside_shift)
+
+    def _label_ids(self, gold: Gold) -> np.ndarray:
+        assert self.classes_ is not None
+        assert gold.labels is not None
+        return np.searchsorted(self.classes_, gold.labels)
 
     def _texts(self, X: Any) -> Texts:
         return as_texts(X, self.vocabulary_.options.tokenizer)

@@ -12,6 +12,7 @@ from kseq.inference import Forward, traced
 from kseq.layers.crf import CRF
 from kseq.layers.masking import LengthMask
 from kseq.layers.tag_decoder import TagDecoder
+from kseq.layers.temperature import Temperature
 from kseq.spec import Spec
 from kseq.tags import OUTSIDE, continues, forbidden, scheme_of
 
@@ -27,6 +28,7 @@ class TagNetwork:
         quick: From raw input to the best tagging alone.
         best: The best tagging of emissions and a mask.
         likelihood: The log probability of all taggings together, from emissions, tags and a mask.
+        label_temperature: What the scores of labels are divided by, where there are labels.
         nbest: The n best taggings of emissions and a mask, by n.
     """
 
@@ -36,7 +38,14 @@ class TagNetwork:
     quick: Forward
     best: Callable[..., Any]
     likelihood: Callable[..., Any]
+    label_temperature: Temperature | None = None
     nbest: dict[int, Callable[..., Any]] = field(default_factory=dict)
+
+    def reset_temperatures(self) -> None:
+        """Sets the temperatures to 1: those of other weights say nothing of the next."""
+        self.chain.temperature.assign(1.0)
+        if self.label_temperature is not None:
+            self.label_temperature.temperature.assign(1.0)
 
     def decode_nbest(self, n: int) -> Callable[..., Any]:
         """Gives the n best taggings; traced once for each n."""
@@ -91,9 +100,11 @@ def assemble(
     mask = LengthMask(name="valid")(emissions, inputs["lengths"])
     outputs = dict(decoder(emissions, mask=mask))
     raw = {"emissions": emissions}
+    label_temperature = None
     if spec.classes:
+        label_temperature = Temperature(name="label_temperature")
         softmax = keras.layers.Softmax(name="label_probabilities", dtype="float32")
-        outputs["label_probabilities"] = softmax(scores["classes"])
+        outputs["label_probabilities"] = softmax(label_temperature(scores["classes"]))
         raw["label_probabilities"] = outputs["label_probabilities"]
 
     def decode(inputs: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +119,7 @@ def assemble(
     tags = TagNetwork(
         chain=chain,
         decoder=decoder,
+        label_temperature=label_temperature,
         emit=Forward(emit),
         quick=Forward(emit, decode),
         best=traced(decoder.best, [(None, None, width), (None, None)], ["float32", "bool"]),

@@ -9,6 +9,7 @@ from kseq.layers.folding import FoldSteps
 from kseq.layers.frames import FrameRNN, NextFrameCell, StackedConvLSTMCell
 from kseq.layers.frames_ahead import FramesAhead, LastSteps
 from kseq.layers.highway import LinearHighway
+from kseq.layers.intervals import PredictionInterval, WindowSpread
 from kseq.layers.masking import LengthMask
 from kseq.layers.max_pooling import MaskedMaxPooling1D
 from kseq.layers.patches import DepthToSpace, SpaceToDepth
@@ -19,6 +20,7 @@ from kseq.layers.scaling import Standardize
 from kseq.layers.shuffle import DimensionShuffle
 from kseq.layers.slstm import SLSTM, SLSTMCell
 from kseq.layers.tag_decoder import TagDecoder
+from kseq.layers.temperature import Temperature
 
 __all__ = [
     "CRF",
@@ -41,6 +43,7 @@ __all__ = [
     "MaskedConv1D",
     "MaskedMaxPooling1D",
     "NextFrameCell",
+    "PredictionInterval",
     "ReadingLoss",
     "SLSTMCell",
     "ScheduledSampling",
@@ -50,4 +53,6 @@ __all__ = [
     "StackedConvLSTMCell",
     "Standardize",
     "TagDecoder",
+    "Temperature",
+    "WindowSpread",
 ]

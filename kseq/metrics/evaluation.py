@@ -74,6 +74,8 @@ class Evaluation:
         labels: The classes of a classification; the types of a tagging's spans, or its plain tags;
             the names of the targets otherwise.
         probabilities: `(items, classes)`, where the model gives them.
+        lower: The lower bounds of prediction intervals in the form of `truth`, where there are any.
+        upper: The upper bounds.
         references: The baselines' answers in the form of `truth`, where a picture needs them.
         by_step: The primary metric at each lead time of a forecast, for `model` and the baselines.
         items: How many sequences, steps or windows were compared; `notes["compared"]` says what.
@@ -96,6 +98,8 @@ class Evaluation:
     predicted: Any = field(repr=False)
     labels: Sequence[Any] | None = None
     probabilities: Any = field(default=None, repr=False)
+    lower: Any = field(default=None, repr=False)
+    upper: Any = field(default=None, repr=False)
     references: dict[str, Any] = field(default_factory=dict, repr=False)
     by_step: dict[str, list[float]] = field(default_factory=dict)
     items: int

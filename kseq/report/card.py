@@ -87,7 +87,7 @@ def _score(evaluation: Evaluation | None) -> list[str]:
     undefined = statements.without_value(evaluation)
     if undefined:
         lines += ["\nWithout a value:\n", *_list(undefined)]
-    return [*lines, *_by_type(evaluation), *_calibration(evaluation)]
+    return [*lines, *_interval(evaluation), *_by_type(evaluation), *_calibration(evaluation)]
 
 
 def _by_type(evaluation: Evaluation) -> list[str]:
@@ -102,6 +102,20 @@ def _by_type(evaluation: Evaluation) -> list[str]:
     lines += [_row([name, *type_cells(row)]) for name, row in shown]
     if len(types) > len(shown):
         lines.append(f"\nThe {_MOST_TYPES} commonest of {len(types)}; all are in `metrics.json`.")
+    return lines
+
+
+def _interval(evaluation: Evaluation) -> list[str]:
+    """How the prediction intervals did, and of several targets each."""
+    said, targets = statements.intervals(evaluation)
+    if not said:
+        return []
+    lines = [f"\n{said}"]
+    if targets:
+        lines += ["", _row(["target", "coverage", "mean width"]), _row(["---", "---:", "---:"])]
+    lines += [_row(cells) for cells in targets[:_MOST_TYPES]]
+    if len(targets) > _MOST_TYPES:
+        lines.append(f"\nThe first {_MOST_TYPES} of {len(targets)}; all are in `metrics.json`.")
     return lines
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kseq.metrics.evaluation import Evaluation
 from kseq.report import canvas
-from kseq.report.wording import beside_line, number, score_line
+from kseq.report.wording import beside_line, number, percent, score_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,6 +109,7 @@ def _rolling(
     for axes, (target, (start, end)) in zip(panels, places, strict=True):
         x = np.arange(start + 1, end + 1)
         dense = end - start > _LONG
+        _band(axes, evaluation, x, (slice(start, end), 0, target))
         for label, values, options in _lines(evaluation, slice(start, end), 0, target):
             if dense and label not in ("truth", "model"):
                 continue  # a third line would hide the two that matter
@@ -152,6 +153,7 @@ def _windows(
                     np.arange(1 - len(past), 1), past, color=canvas.TRUTH, linewidth=1.2, alpha=0.5
                 )
                 axes.axvline(0.5, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+            _band(axes, evaluation, ahead, (window, slice(None), target))
             for label, values, options in _lines(evaluation, window, slice(None), target):
                 few = "o" if horizon < 3 else None
                 axes.plot(ahead, values, label=label, marker=few, **options)
@@ -162,6 +164,16 @@ def _windows(
                 axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=canvas.MUTED)
         panels[row][0].set_ylabel(names[target])
     return figure, panels[0][0]
+
+
+def _band(axes: Axes, evaluation: Evaluation, x: np.ndarray, where: Any) -> None:
+    """The prediction interval of these windows, steps and target, where there is one."""
+    if evaluation.lower is None:
+        return
+    low, high = evaluation.lower[where], evaluation.upper[where]
+    label = f"{percent(evaluation.notes['interval']['level'])} interval"
+    style: Any = {"color": canvas.MODEL, "alpha": 0.18, "linewidth": 0, "zorder": 1}
+    axes.fill_between(x, low, high, label=label, **style)
 
 
 def stamp(stamp: Any) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from kseq.metrics.calibration import expected_calibration_error, reliability
 from kseq.metrics.evaluation import Evaluation, counted, higher_is_better, plain
 from kseq.recipe.document import to_yaml
 from kseq.report import statements
@@ -200,7 +199,8 @@ def _score(evaluation: Evaluation | None) -> Html:
     undefined = statements.without_value(evaluation)
     if undefined:
         parts += [element("p", "Without a value:"), bullets(undefined)]
-    parts += [_by_lead_time(evaluation), _by_target(evaluation), _by_type(evaluation)]
+    parts += [_interval(evaluation), _by_lead_time(evaluation), _by_target(evaluation)]
+    parts.append(_by_type(evaluation))
     return joined([*parts, _by_class(evaluation), _calibration(evaluation)])
 
 
@@ -261,22 +261,22 @@ def _some(caption: str, shown: int, whole: int) -> str:
     return caption if shown == whole else f"{caption}: {shown} of {whole}; all are in metrics.json"
 
 
+def _interval(evaluation: Evaluation) -> Html:
+    """How the prediction intervals did, and of several targets each."""
+    said, targets = statements.intervals(evaluation)
+    parts = [paragraphs([said])] if said else []
+    if targets:
+        caption = _some("Intervals by target", min(len(targets), _MOST_ROWS), len(targets))
+        head = ["target", "coverage", "mean width"]
+        parts.append(table(head, targets[:_MOST_ROWS], caption=caption))
+    return joined(parts)
+
+
 def _calibration(evaluation: Evaluation) -> Html:
-    """How sure, and how often right: of a tagging as it was noted, of classes as it is found."""
-    if "calibration" in evaluation.notes:
-        note = evaluation.notes["calibration"]
-        line, of, bins = calibration_line(evaluation), note["of"], note["bins"]
-    elif evaluation.task == "classification" and evaluation.probabilities is not None:
-        stated = np.asarray(evaluation.probabilities, dtype=np.float64).max(axis=-1)
-        if not np.isfinite(stated).all():
-            return Html()
-        right = np.asarray(evaluation.truth) == np.asarray(evaluation.predicted)
-        bins = [row._asdict() for row in reliability(stated, right) if row.answers]
-        error = number(expected_calibration_error(stated, right))
-        line = f"expected calibration error {error} over {counted(len(right), 'answer')}"
-        of = "answers"
-    else:
+    """How sure, and how often right."""
+    if "calibration" not in evaluation.notes:
         return Html()
+    note, line = evaluation.notes["calibration"], calibration_line(evaluation)
     rows = [
         [
             f"{row['low']:.1f} to {row['high']:.1f}",
@@ -284,9 +284,9 @@ def _calibration(evaluation: Evaluation) -> Html:
             number(row["confidence"]),
             number(row["correct"]),
         ]
-        for row in bins
+        for row in note["bins"]
     ]
-    head = ["probability stated", of, "mean stated", "share right"]
+    head = ["probability stated", note["of"], "mean stated", "share right"]
     text = f"{line[:1].upper()}{line[1:]}; at 0 the model is as often right as it says."
     return joined([table(head, rows, caption="How sure, and how often right"), paragraphs([text])])
 

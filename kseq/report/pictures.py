@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 
 from kseq.metrics.evaluation import Evaluation, counted
 from kseq.report import canvas
-from kseq.report.wording import beside_line, metric_name, number, score_line
+from kseq.report.wording import beside_line, metric_name, number, percent, score_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,6 +202,15 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
         steps = np.arange(1, len(truth) + 1)
         answers = np.asarray(evaluation.predicted[sequence]).reshape(len(truth), -1)[:, target]
         truth = truth.reshape(len(truth), -1)[:, target]
+        if evaluation.lower is not None:
+            low, high = (
+                np.asarray(bounds[sequence]).reshape(len(truth), -1)[:, target]
+                for bounds in (evaluation.lower, evaluation.upper)
+            )
+            label = f"{percent(evaluation.notes['interval']['level'])} interval"
+            axes.fill_between(
+                steps, low, high, color=canvas.MODEL, alpha=0.18, linewidth=0, label=label
+            )
         axes.plot(steps, truth, color=canvas.TRUTH, linewidth=1.5, label="truth")
         axes.plot(steps, answers, color=canvas.MODEL, linewidth=1.5, label="prediction")
         canvas.whole_steps(axes)

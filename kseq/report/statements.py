@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kseq.metrics.evaluation import Evaluation, counted, higher_is_better
-from kseq.report.wording import best_values, metric_name, metric_order, number
+from kseq.report.wording import best_values, interval_line, metric_name, metric_order, number
 from kseq.tags import parse, scheme_of
 
 _PARTS = (("train", "training"), ("valid", "validation"), ("test", "test"))
@@ -262,3 +262,19 @@ def _seconds(seconds: float) -> str:
         return f"{number(seconds)} s"
     minutes = math.floor(seconds / 60)
     return f"{minutes} min {seconds - 60 * minutes:.0f} s"
+
+
+def intervals(evaluation: Evaluation) -> tuple[str, list[list[str]]]:
+    """How the prediction intervals did, and of several targets the cells of each; or nothing."""
+    line = interval_line(evaluation)
+    if not line:
+        return "", []
+    said = (
+        f"{line}. Their width comes from the validation part; it holds as far as what comes is "
+        "like it."
+    )
+    targets = evaluation.notes["interval"].get("per_target", {})
+    return said, [
+        [name, f"{100 * each['coverage']:.1f} %", number(each["width"])]
+        for name, each in targets.items()
+    ]

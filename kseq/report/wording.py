@@ -122,3 +122,25 @@ def calibration_line(evaluation: Evaluation) -> str:
     error = number(note["expected_calibration_error"])
     answers = counted(note["answers"], note["of"].removesuffix("s"))
     return f"expected calibration error {error} over {answers}"
+
+
+def interval_line(evaluation: Evaluation) -> str:
+    """How many test points the prediction intervals hold, and how wide they are; or nothing.
+
+    Such as `90 % intervals cover 89.7 % of test points, mean width 1.230`.
+    """
+    note = evaluation.notes.get("interval")
+    if note is None:
+        return ""
+    share = f"{100 * note['coverage']:.1f} % of test points"
+    return f"{percent(note['level'])} intervals cover {share}, mean width {number(note['width'])}"
+
+
+def percent(level: float) -> str:
+    """A level in percent.
+
+    Example:
+        >>> percent(0.9), percent(0.975)
+        ('90 %', '97.5 %')
+    """
+    return f"{100 * level:.4g} %"

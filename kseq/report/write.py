@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kseq.errors import MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
-from kseq.report import canvas, films, forecasts, pictures, taggings
+from kseq.report import canvas, films, forecasts, intervals, pictures, taggings
 from kseq.report.card import model_card
 from kseq.report.html import report_page
 from kseq.report.markup import Picture
@@ -182,6 +182,7 @@ def _plan(
     if evaluation.task == "classification":
         caption = "True against predicted classes"
         plan.append(("confusion.png", caption, lambda: pictures.confusion(evaluation)))
+        plan += _reliability(evaluation)
     elif evaluation.task == "regression":
         caption = "Predicted against true numbers"
         plan.append(("scatter.png", caption, lambda: pictures.scatter(evaluation)))
@@ -208,6 +209,9 @@ def _plan(
         if evaluation.truth.shape[1] > 1:
             caption = "Error at each lead time"
             plan.append(("lead_time.png", caption, lambda: forecasts.lead_time(evaluation)))
+    if "interval" in evaluation.notes:
+        caption = "Share of test points that intervals hold, against what they promise"
+        plan.append(("coverage.png", caption, lambda: intervals.coverage(evaluation)))
     return plan
 
 
@@ -219,7 +223,11 @@ def _of_tagging(evaluation: Evaluation) -> list[tuple[str, str, Callable[[], Any
     if kind == "tag":
         caption = "True against predicted tags"
         plan.append(("confusion.png", caption, lambda: taggings.confusion(evaluation)))
-    if "calibration" in evaluation.notes:
-        caption = "Stated probabilities against how often they are right"
-        plan.append(("reliability.png", caption, lambda: taggings.reliability(evaluation)))
-    return plan
+    return plan + _reliability(evaluation)
+
+
+def _reliability(evaluation: Evaluation) -> list[tuple[str, str, Callable[[], Any]]]:
+    if "calibration" not in evaluation.notes:
+        return []
+    caption = "Stated probabilities against how often they are right"
+    return [("reliability.png", caption, lambda: taggings.reliability(evaluation))]

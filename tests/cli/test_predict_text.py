@@ -107,6 +107,18 @@ def test_a_regressor_gives_a_number(run, folder, saved_text):
     assert rows[1].startswith("t0,")
 
 
+def test_a_regressor_gives_bounds(run, folder, saved_text):
+    path = saved_text("sizes")  # of 24 texts 2 were held out
+    found = kseq.load(path).predict([QUESTION], interval=0.5)
+    asked = ("predict", path, "--interval", "0.5")
+    (answer,) = run(*asked, "--text", QUESTION, "--json").json
+    assert [answer[name] for name in found._fields] == pytest.approx([x[0] for x in found])
+    assert run(*asked, "texts.csv").out.splitlines()[0] == "id,prediction,lower,upper"
+    shown = run(*asked, "--text", QUESTION).out.splitlines()[1]
+    assert float(shown.split(" to ")[1].rstrip(")")) == pytest.approx(found.upper[0], rel=1e-3)
+    assert "there were 2" in run("predict", path, "--interval", "0.9", "texts.csv").err
+
+
 def test_the_best_taggings(run, saved_text):
     done = run("predict", saved_text("slots"), "--text", "meet Bo", "--json", "--nbest", 3)
     best = done.json[0]["nbest"]

@@ -118,6 +118,16 @@ def test_a_forecaster_goes_on_from_a_file(run, folder, saved):
     assert [row["load"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_bounds_of_a_forecast_are_columns(run, refused, folder, saved):
+    rows = table(run("predict", saved["series"], "--interval", "0.5").out)
+    assert list(rows[0]) == ["step", "load", "load lower", "load upper"]
+    found = kseq.load(saved["series"]).predict(interval=0.5)
+    for name, values in zip(("load", "load lower", "load upper"), found, strict=True):
+        assert [float(row[name]) for row in rows] == pytest.approx(np.ravel(values), abs=1e-5)
+    message = refused(4, "predict", saved["series"], "--interval", "0.9")
+    assert "0.9 needs at least 9 held-out targets, but there were 2" in message
+
+
 @pytest.mark.slow
 def test_a_forecaster_with_future_covariates(run, refused, folder):
     lines = [f"{i},{np.sin(i / 3):.4f},{i % 7}" for i in range(60)]
@@ -183,6 +193,9 @@ def test_a_model_trained_on_a_sample_reads_a_file(run, folder):
         ("wide", ["wide.csv", "--future", "x.csv"], 2, "--future is for forecasters"),
         ("wide", ["slots.jsonl"], 4, "expected a name ending in"),
         ("wide", ["."], 2, "is a directory"),
+        ("wide", ["wide.csv", "--interval", "0.9"], 2, "is for numbers and forecasts"),
+        ("series", ["--interval", "1"], 2, "--interval"),
+        ("series", ["--interval", "x"], 2, "--interval"),
         ("wide", ["wide.csv", "--json", "--output", "x.csv"], 2, "choose one"),
         ("wide", ["wide.csv", "--output", "wide.json/x"], 2, "--output wide.json/x: cannot be"),
         ("wide", ["wide.csv", "--output", "."], 2, "is a directory"),

@@ -14,8 +14,9 @@ import pytest
 from kseq.errors import MissingExtraError
 from kseq.metrics.classification import evaluate_classification
 from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.intervals import LEVELS, with_interval
 from kseq.metrics.regression import evaluate_regression
-from kseq.report import canvas, forecasts, pictures
+from kseq.report import canvas, forecasts, intervals, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -181,6 +182,46 @@ def test_forecast_one_step_ahead(
     model = figure.axes[0].lines[0]
     assert model.get_label() == "model"
     np.testing.assert_array_equal(model.get_ydata(), scored.predicted[:, 0, 0])
+
+
+def bounded(evaluation: Evaluation) -> Evaluation:
+    """With bounds at .3 on both sides, which a third of the truths would need a level of .2 for."""
+    truth = evaluation.truth
+    flat = np.concatenate(truth) if isinstance(truth, list) else truth
+    needed = np.where(np.arange(flat.size).reshape(flat.shape) % 3, 0.97, 0.2)
+    return with_interval(evaluation, 0.9, np.full(flat.shape, 0.3), needed)
+
+
+@pytest.mark.parametrize(("horizon", "panels"), [(1, 1), (4, 2)])
+def test_coverage(horizon: int, panels: int, forecast_of: Make, tmp_path: Path) -> None:
+    scored = bounded(forecast_of(40, horizon, 1))
+    figure = intervals.coverage(scored)
+    size_of(figure, tmp_path / "x.png")
+    assert len(figure.axes) == panels
+    points = 40 * horizon - 1
+    line = f"90 % intervals cover 100.0 % of test points, mean width 0.6000 ({points} points)"
+    assert texts(figure)[1] == line
+    curve = figure.axes[0].lines[1]
+    assert list(curve.get_xdata()) == list(LEVELS)
+    shares = [row["coverage"] for row in scored.notes["interval"]["curve"]]
+    assert list(curve.get_ydata()) == shares
+    assert shares[0] == 0
+    assert shares[-1] == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_bounds_are_a_band(forecast_of: Make, stepwise: Evaluation, tmp_path: Path) -> None:
+    for scored in (bounded(forecast_of(6, 4, 2)), bounded(forecast_of(400, 1, 1))):
+        figure = forecasts.forecast(scored)
+        size_of(figure, tmp_path / "x.png")
+        for axes in figure.axes:
+            (band,) = axes.collections
+            assert band.get_label() == "90 % interval"
+    window, band = scored.predicted[-120:, 0, 0], band.get_datalim(axes.transData)
+    assert band.y0 == pytest.approx(window.min() - 0.3)
+    assert band.y1 == pytest.approx(window.max() + 0.3)
+    figure = pictures.series(bounded(stepwise))
+    size_of(figure, tmp_path / "y.png")
+    assert all(len(axes.collections) == 1 for axes in figure.axes)
 
 
 def test_lead_time_names_what_is_off_the_scale(forecasted: Evaluation, tmp_path: Path) -> None:
