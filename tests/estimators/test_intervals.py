@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -34,7 +35,7 @@ def forecaster(**params):
 
 def served(estimator, **inputs):
     found = estimator.servable_({name: np.float32(x) for name, x in inputs.items()})
-    return {name: np.asarray(value) for name, value in found.items()}
+    return {name: keras.ops.convert_to_numpy(value) for name, value in found.items()}
 
 
 # --- numbers ---
@@ -86,7 +87,9 @@ def test_steps_of_unequal_length():
     for place, row in zip(padded, lists, strict=False):
         place[: len(row)] = row
     answer = reg.servable_({"x": np.float32(padded), "lengths": lengths})
-    np.testing.assert_allclose(np.asarray(answer["upper"])[1, :4, 0], found.upper[1], rtol=1e-5)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(answer["upper"])[1, :4, 0], found.upper[1], rtol=1e-5
+    )
 
 
 @pytest.mark.slow
