@@ -87,9 +87,8 @@ def test_steps_of_unequal_length():
     for place, row in zip(padded, lists, strict=False):
         place[: len(row)] = row
     answer = reg.servable_({"x": np.float32(padded), "lengths": lengths})
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(answer["upper"])[1, :4, 0], found.upper[1], rtol=1e-5
-    )
+    upper = keras.ops.convert_to_numpy(answer["upper"])
+    np.testing.assert_allclose(upper[1, :4, 0], found.upper[1], rtol=1e-5)
 
 
 @pytest.mark.slow
