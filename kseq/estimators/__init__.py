@@ -1,6 +1,7 @@
 """One estimator for each task, in the style of scikit-learn."""
 
 from kseq.estimators.classifier import SequenceClassifier
+from kseq.estimators.conformal import Interval
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe, load
 from kseq.estimators.regressor import SequenceRegressor
@@ -9,6 +10,7 @@ from kseq.estimators.video import VideoPredictor
 
 __all__ = [
     "Forecaster",
+    "Interval",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",

@@ -288,7 +288,7 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
         return float(r2_score(true[kept], predicted[kept], sample_weight=each))
 
     def evaluate(self, X: Any, y: Any = None) -> Evaluation:
-        """Scores held-out sequences, beside always saying the mean of the training targets.
+        """Scores held-out sequences and bounds, beside always saying the training targets' mean.
 
         Args:
             X: Sequences that the regressor was not fitted to.

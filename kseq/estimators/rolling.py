@@ -39,7 +39,9 @@ class RollingForecaster(IntervalEstimator):
                 first origin stands `window` rows after the start of X.
 
         Returns:
-            An evaluation whose `truth` and `predicted` are `(windows, horizon, targets)`.
+            An evaluation whose `truth` and `predicted` are `(windows, horizon, targets)`; where
+            there are bounds for the level `interval`, `lower` and `upper` too, and
+            `notes["interval"]` says what they hold and how wide they are.
         """
         check_is_fitted(self)
         task = self.recipe_.task

@@ -28,7 +28,7 @@ class Temperature(keras.layers.Layer):
         >>> layer = Temperature()
         >>> layer(keras.ops.convert_to_tensor([[1.0, 3.0]])).numpy().tolist()
         [[1.0, 3.0]]
-        >>> layer.temperature.assign(2.0)
+        >>> _ = layer.temperature.assign(2.0)
         >>> layer(keras.ops.convert_to_tensor([[1.0, 3.0]])).numpy().tolist()
         [[0.5, 1.5]]
     """

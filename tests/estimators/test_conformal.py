@@ -75,7 +75,7 @@ def test_the_level_that_a_score_needs():
 @pytest.mark.parametrize(("count", "level"), [(19, 0.9), (60, 0.8), (500, 0.95), (1000, 0.5)])
 def test_marginal_coverage_of_exchangeable_scores(count, level):
     """Over many draws it is k / (n + 1), with k = ceil((n + 1) level): level or a little above."""
-    draws = 4000
+    draws = 2000
     scores = RNG.standard_t(3, size=(count + 1, draws)) ** 2
     held = Calibration.of(scores[:count])
     share = (scores[count].astype(np.float32) <= held.quantile(level)).mean()

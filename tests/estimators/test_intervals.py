@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -34,7 +35,7 @@ def forecaster(**params):
 
 def served(estimator, **inputs):
     found = estimator.servable_({name: np.float32(x) for name, x in inputs.items()})
-    return {name: np.asarray(value) for name, value in found.items()}
+    return {name: keras.ops.convert_to_numpy(value) for name, value in found.items()}
 
 
 # --- numbers ---
@@ -51,11 +52,10 @@ def test_the_bounds_are_those_of_the_held_out_residuals():
         np.testing.assert_allclose(prediction - lower, radius, rtol=1e-5)
 
 
-@pytest.mark.parametrize("level", [0.8, 0.9])
-def test_what_is_served_is_what_is_predicted(level):
-    reg = regressor(interval=level).fit(X, Y)
+def test_what_is_served_is_what_is_predicted():
+    reg = regressor(interval=0.8).fit(X, Y)
     found = served(reg, x=NEW)
-    for name, values in reg.predict(NEW, interval=level)._asdict().items():
+    for name, values in reg.predict(NEW, interval=0.8)._asdict().items():
         np.testing.assert_allclose(found[name][:, 0], values, rtol=1e-5, atol=1e-6)
     assert sorted(served(regressor(interval=None).fit(X, Y), x=NEW)) == ["prediction"]
     assert isinstance(regressor(interval=None).fit(X, Y).predict(NEW, interval=0.5), Interval)
@@ -86,7 +86,8 @@ def test_steps_of_unequal_length():
     for place, row in zip(padded, lists, strict=False):
         place[: len(row)] = row
     answer = reg.servable_({"x": np.float32(padded), "lengths": lengths})
-    np.testing.assert_allclose(np.asarray(answer["upper"])[1, :4, 0], found.upper[1], rtol=1e-5)
+    upper = keras.ops.convert_to_numpy(answer["upper"])
+    np.testing.assert_allclose(upper[1, :4, 0], found.upper[1], rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -125,13 +126,13 @@ def test_too_few_held_out_targets():
     )
 
 
-@pytest.mark.parametrize("level", [0, 1, 1.5, True, "x"])
-def test_what_is_no_level(level):
-    with pytest.raises(RecipeError, match=r"task\.interval"):
-        regressor(interval=level).fit(X, Y)
+def test_what_is_no_level():
     reg = regressor().fit(X[:40], Y[:40])
-    with pytest.raises(DataError, match="interval: expected a level between 0 and 1"):
-        reg.predict(NEW, interval=level)
+    for level in (0, 1, 1.5, True, "x"):
+        with pytest.raises(RecipeError, match=r"task\.interval"):
+            regressor(interval=level).fit(X, Y)
+        with pytest.raises(DataError, match="interval: expected a level between 0 and 1"):
+            reg.predict(NEW, interval=level)
 
 
 # --- fitted again ---
@@ -244,6 +245,7 @@ def test_bounds_of_a_forecast_are_those_of_the_held_out_errors():
     np.testing.assert_allclose(answer["upper"], bounds.upper, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_each_member_has_the_form_of_the_history():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(SERIES, columns=["a", "b"], index=pd.date_range("2024", periods=260))

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kseq.estimators.classifier import SequenceClassifier
 from kseq.metrics.evaluation import Evaluation
+from kseq.metrics.intervals import with_interval
+from kseq.report.calibration import with_calibration
 from kseq.report.write import write_report
 
 HISTORY = {"loss": [2.0, 1.5], "val_loss": [2.5, float("nan")], "learning_rate": [0.001]}
@@ -89,6 +92,27 @@ def test_each_task_has_its_pictures(
     for baseline in evaluation.baselines:
         assert f"| {baseline} |" in card
     assert "NaN" not in files[0].read_text(encoding="utf-8")
+
+
+def test_calibration_has_pictures_and_lines(
+    classified: Evaluation, forecasted: Evaluation, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    sure = with_calibration(classified, SequenceClassifier(), None, None)
+    # .5 twice and right, .75 twice and right once
+    assert sure.notes["calibration"]["expected_calibration_error"] == pytest.approx(0.375)
+    reach = np.full((6, 4, 1), 0.3)
+    bounds = with_interval(forecasted, 0.9, reach, reach)
+    for evaluation, name, line in (
+        (sure, "reliability.png", "labels: expected calibration error 0.3750 over 4 labels"),
+        (bounds, "coverage.png", "90 % intervals cover 100.0 % of test points, mean width 0.6000"),
+    ):
+        home = tmp_path / name
+        files = write_report(home, recipe=RECIPE, evaluation=evaluation, history={}, facts={})
+        assert name in names(files)
+        assert line in files[-1].read_text(encoding="utf-8")
+    assert json.loads((home / "metrics.json").read_text())["notes"]["interval"]["level"] == 0.9
+    assert with_calibration(forecasted, None, None, None) is forecasted
 
 
 def test_no_test_data(tmp_path: Path) -> None:
