@@ -1,0 +1,12 @@
+"""Why a fitted model answers as it does: its reach, its gates, and what its answer rests on.
+
+Explanations are numbers that draw themselves: they have `to_dict()` and `figure()`.
+"""
+
+from kseq.explain.reaches import Reach, draw_reaches, reach
+
+__all__ = [
+    "Reach",
+    "draw_reaches",
+    "reach",
+]
