@@ -3,10 +3,14 @@
 Explanations are numbers that draw themselves: they have `to_dict()` and `figure()`.
 """
 
+from kseq.explain.gating import Gates, LayerGates, gates
 from kseq.explain.reaches import Reach, draw_reaches, reach
 
 __all__ = [
+    "Gates",
+    "LayerGates",
     "Reach",
     "draw_reaches",
+    "gates",
     "reach",
 ]

@@ -218,10 +218,10 @@ def _check_streaming(estimator: Estimator) -> None:
     backward = [layer.name for layer, _, way in recurrent_layers(estimator) if way == "backward"]
     if backward:
         raise DataError(
-            f"streaming: layer {backward[0]!r} reads backwards too, so that for an answer at step t "
-            "it would have to read what comes after t, which a stream has not brought yet: the "
-            f"reach of a two-directional model in streaming has no meaning; {advice}, or train with "
-            "model.bidirectional false"
+            f"streaming: layer {backward[0]!r} reads backwards too, so that for an answer at step "
+            "t it would have to read what comes after t, which a stream has not brought yet: the "
+            f"reach of a two-directional model in streaming has no meaning; {advice}, or train "
+            "with model.bidirectional false"
         )
     layers = estimator._models.network.layers
     wide = [layer.name for layer in layers if isinstance(layer, MaskedConv1D)]

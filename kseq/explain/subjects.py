@@ -57,15 +57,15 @@ def check_estimator(estimator: Any) -> Estimator:
     """
     if not isinstance(estimator, Estimator):
         raise DataTypeError(
-            f"estimator: expected a fitted estimator of kseq, got {shown(estimator)}; a saved model "
-            "is read by kseq.load"
+            f"estimator: expected a fitted estimator of kseq, got {shown(estimator)}; a saved "
+            "model is read by kseq.load"
         )
     check_is_fitted(estimator)
     return estimator
 
 
 def differentiable(estimator: Estimator) -> Differentiable:
-    """The network from what it is shown to its raw scores; of joint tags and labels to the tags'."""
+    """The network from what it is shown to its raw scores; where there are labels, to the tags'."""
     network = estimator._models.network
     scores = network.output["tags"] if isinstance(network.output, dict) else network.output
     others = [each for each in network.inputs if each.name in ("lengths", "future")]
@@ -136,7 +136,7 @@ def rows_of(estimator: Estimator, X: Any, most: int | None = None) -> list[Row]:
         DataError: If X does not hold, or nothing in it is long enough.
     """
     if isinstance(estimator, Forecaster):
-        return _of_series(estimator, X, most)
+        return _of_windows(estimator, *windows_of(estimator, X, most))
     if isinstance(estimator, VideoPredictor):
         frames = frames_of(estimator, X, most)
         ahead = (estimator.recipe_.task["horizon"], *estimator.form_.shape)
@@ -169,8 +169,37 @@ def rows_of(estimator: Estimator, X: Any, most: int | None = None) -> list[Row]:
     return found
 
 
-def _of_series(estimator: Forecaster, X: Any, most: int | None) -> list[Row]:
-    x, future = windows_of(estimator, X, most)
+def one_row(estimator: Estimator, sequence: Any) -> Row:
+    """One sequence as the network takes it; of a series the last window, of its first target.
+
+    Raises:
+        DataError: If it does not hold.
+    """
+    check_one(estimator, sequence)
+    if not isinstance(estimator, Forecaster):
+        return rows_of(estimator, [sequence])[0]
+    x, future = windows_of(estimator, [sequence])
+    return _of_windows(estimator, x[-1:], None if future is None else future[-1:])[0]
+
+
+def check_one(estimator: Estimator, sequence: Any) -> None:
+    """Raises if this is not one sequence, but several.
+
+    Raises:
+        DataError: If so.
+    """
+    many = "an array of several"
+    if estimator.spec_.streams:
+        one = isinstance(sequence, str) or all(isinstance(each, str) for each in sequence)
+        many = "a list of several"
+    else:
+        axes = 2 + (len(estimator.spec_.frame) or 0)
+        one = getattr(sequence, "ndim", 0) <= axes
+    if not one:
+        raise DataError(f"item: expected one sequence, got {many}; pass one of them, such as X[0]")
+
+
+def _of_windows(estimator: Forecaster, x: np.ndarray, future: np.ndarray | None) -> list[Row]:
     task, known = estimator.recipe_.task, None
     layer = estimator._models.servable.get_layer
     scaled = layer("standardize")(ops.convert_to_tensor(x))
