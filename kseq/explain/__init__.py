@@ -3,13 +3,16 @@
 Explanations are numbers that draw themselves: they have `to_dict()` and `figure()`.
 """
 
+from kseq.explain.attributions import Attribution, attribute
 from kseq.explain.gating import Gates, LayerGates, gates
 from kseq.explain.reaches import Reach, draw_reaches, reach
 
 __all__ = [
+    "Attribution",
     "Gates",
     "LayerGates",
     "Reach",
+    "attribute",
     "draw_reaches",
     "gates",
     "reach",

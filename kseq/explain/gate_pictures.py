@@ -73,7 +73,7 @@ def _map(axes: Axes, name: str, values: np.ndarray) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, fraction=0.03, aspect=9)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     ends: Any = [0.0, 1.0] if gate else [-top, 0.0, top]
     bar.set_ticks(ends, labels=[f"{end:.2g}" for end in ends])
     bar.ax.tick_params(labelsize=8, colors=MUTED, length=0)

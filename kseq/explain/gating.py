@@ -183,7 +183,8 @@ def _seen(
     network = estimator._models.network
     inputs = [embedded(estimator), *(t for t in network.inputs if t.name in ("lengths", "future"))]
     given = together([row])
-    pairs, wanted = [], {}
+    pairs: list[tuple[int, int]] = []
+    wanted: dict[int, Any] = {}
     for outer, _, _ in gated:  # a mask may be among the inputs
         read = outer.input[0] if isinstance(outer.input, list) else outer.input
         pairs.append((id(read), id(outer.output)))

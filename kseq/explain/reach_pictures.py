@@ -50,7 +50,8 @@ def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
         label = f"{short(name)} ({'beyond' if found.lag is None else found.lag})"
         _line(axes, found, colour, style, label)
     _dress(axes, list(reaches.values()))
-    longest = max(len(line.get_label()) for line in axes.lines if line.get_label()[0] != "_")  # type: ignore[index]
+    labels = axes.get_legend_handles_labels()[1]
+    longest = max(map(len, labels))
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -83,7 +84,7 @@ def _line(axes: Axes, found: Reach, colour: str, style: object, label: str) -> N
         np.arange(len(shares)),
         shares,
         color=colour,
-        linestyle=style,  # type: ignore[arg-type]
+        linestyle=style,
         linewidth=1.8,
         marker=few,
         markersize=4,

@@ -40,7 +40,7 @@ class Row:
     """
 
     x: np.ndarray
-    others: tuple[np.ndarray, ...] = ()
+    others: tuple[Any, ...] = ()
 
     def cut(self, steps: int) -> Row:
         """The first steps alone."""
@@ -64,10 +64,15 @@ def check_estimator(estimator: Any) -> Estimator:
     return estimator
 
 
-def differentiable(estimator: Estimator) -> Differentiable:
-    """The network from what it is shown to its raw scores; where there are labels, to the tags'."""
+def differentiable(estimator: Estimator, head: str = "tags") -> Differentiable:
+    """The network from what it is shown to its raw scores.
+
+    Args:
+        estimator: A fitted estimator.
+        head: Which scores, of a network with tags and labels.
+    """
     network = estimator._models.network
-    scores = network.output["tags"] if isinstance(network.output, dict) else network.output
+    scores = network.output[head] if isinstance(network.output, dict) else network.output
     others = [each for each in network.inputs if each.name in ("lengths", "future")]
     return Differentiable(keras.Model([embedded(estimator), *others], scores))
 
@@ -165,7 +170,7 @@ def rows_of(estimator: Estimator, X: Any, most: int | None = None) -> list[Row]:
         for place, row in enumerate(rows):
             length = int(sequences.lengths[row])
             others = (np.int32(length),) if estimator.spec_.ragged else ()
-            found[row] = Row(x[place, :length], others)  # type: ignore[arg-type]
+            found[row] = Row(x[place, :length], others)
     return found
 
 
@@ -178,7 +183,7 @@ def one_row(estimator: Estimator, sequence: Any) -> Row:
     check_one(estimator, sequence)
     if not isinstance(estimator, Forecaster):
         return rows_of(estimator, [sequence])[0]
-    x, future = windows_of(estimator, [sequence])
+    x, future = windows_of(estimator, [sequence], 2)  # the first one and the last
     return _of_windows(estimator, x[-1:], None if future is None else future[-1:])[0]
 
 
@@ -215,9 +220,15 @@ def _of_windows(estimator: Forecaster, x: np.ndarray, future: np.ndarray | None)
 
 
 def windows_of(
-    estimator: Forecaster, X: Any, most: int | None = None
+    estimator: Forecaster, X: Any, most: int | None = None, *, ahead: bool = True
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Windows of series in their own units, gaps filled, and the covariates known ahead of them.
+
+    Args:
+        estimator: A fitted forecaster.
+        X: Series.
+        most: How many windows, from the first to the last; None for all.
+        ahead: Whether covariates that are known ahead are taken from the series too.
 
     Returns:
         `(n, window, columns)`, and `(n, horizon, covariates)` where there are such.
@@ -226,13 +237,13 @@ def windows_of(
         DataError: If no series is long enough.
     """
     window, horizon = estimator.recipe_.task["window"], estimator.recipe_.task["horizon"]
-    count = len(estimator.columns_.future)
-    ahead = horizon if count else 0
+    count = len(estimator.columns_.future) if ahead else 0
+    more = horizon if count else 0
     given, _ = as_series(X, "X")
     rows = [estimator.columns_.values(one, f"X[{i}]") for i, one in enumerate(given)]
-    every = [(row, int(end)) for row in rows for end in origins(len(row), window, ahead)]
+    every = [(row, int(end)) for row in rows for end in origins(len(row), window, more)]
     if not every:
-        need = f"{window} rows" + (f" and {ahead} more with covariates" if ahead else "")
+        need = f"{window} rows" + (f" and {more} more with covariates" if more else "")
         raise DataError(
             f"X: its longest series has {max(map(len, rows))} rows, but a window takes {need}"
         )
@@ -241,7 +252,7 @@ def windows_of(
     x = np.stack([fill_forward(row[end - window : end], mean) for row, end in chosen])
     if not count:
         return x.astype(np.float32), None
-    known = [fill_forward(row[end : end + ahead, -count:], mean[-count:]) for row, end in chosen]
+    known = [fill_forward(row[end : end + more, -count:], mean[-count:]) for row, end in chosen]
     return x.astype(np.float32), np.stack(known).astype(np.float32)
 
 
