@@ -5,6 +5,7 @@ Explanations are numbers that draw themselves: they have `to_dict()` and `figure
 
 from kseq.explain.attributions import Attribution, attribute
 from kseq.explain.gating import Gates, LayerGates, gates
+from kseq.explain.pictures import pictures_of
 from kseq.explain.reaches import Reach, draw_reaches, reach
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "attribute",
     "draw_reaches",
     "gates",
+    "pictures_of",
     "reach",
 ]

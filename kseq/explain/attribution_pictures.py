@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseq.explain.wording import drawable
+from kseq.explain.wording import drawable, families
 from kseq.report import canvas
 from kseq.report.canvas import MUTED, TEXT
 from kseq.report.pictures import short
@@ -37,7 +37,7 @@ def draw_attribution(found: Attribution) -> Figure:
         figure = _frames(found)
     title = drawable(short(found.output[0].upper() + found.output[1:], 56))
     how = "integrated gradients" if found.method == "integrated_gradients" else "occlusion"
-    beside = f"{number(found.score)}, of the baseline {number(found.baseline)}; {how}"
+    beside = f"{number(found.score)} here, {number(found.baseline)} for the baseline; {how}"
     canvas.heading(figure, title, beside)
     return figure
 
@@ -75,6 +75,7 @@ def _tokens(found: Attribution) -> Figure:
             ha="center",
             va="center",
             fontsize=10,
+            fontfamily=families(),
             color="white" if light else TEXT,
         )
         box = {"facecolor": colour, "edgecolor": "none", "zorder": 0}
@@ -107,7 +108,16 @@ def _colour(share: float) -> Any:
     return colormaps[_COLOURS](0.5 + 0.5 * share)
 
 
-def _key(figure: Figure, axes: Axes, top: float, what: str = "") -> None:
+def _round(value: float) -> str:
+    """Two figures, and no power of ten before it is needed."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def _signed(value: float) -> str:
+    return f"{'-' if value < 0 else '+'}{_round(abs(value))}"
+
+
+def _key(figure: Figure, axes: Axes, top: float) -> None:
     """A bar of the colours, with the weights at its ends."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -116,7 +126,7 @@ def _key(figure: Figure, axes: Axes, top: float, what: str = "") -> None:
         ScalarMappable(Normalize(-top, top), cmap=_COLOURS), cax=axes, orientation="horizontal"
     )
     bar.outline.set_visible(False)
-    bar.set_ticks([-top, 0, top], labels=[f"{-top:.2g} (against)", "0", f"{top:.2g} (for)"])
+    bar.set_ticks([-top, 0, top], labels=[f"-{_round(top)} (against)", "0", f"{_round(top)} (for)"])
     bar.ax.tick_params(labelsize=8.5, colors=MUTED, length=0)
     first, *_, last = bar.ax.get_xticklabels()
     first.set_horizontalalignment("left")
@@ -192,7 +202,7 @@ def _frames(found: Attribution) -> Figure:
             interpolation="nearest",
         )
         share = found.by_step()[frame]
-        axes.set_title(f"frame {frame + 1}: {share:+.2g}", fontsize=8.5, color=MUTED, pad=3)
+        axes.set_title(f"frame {frame + 1}: {_signed(share)}", fontsize=8.5, color=MUTED, pad=3)
     _key(figure, figure.add_subplot(grid[rows, :]), top)
     return figure
 

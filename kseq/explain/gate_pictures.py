@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseq.explain.wording import drawable
+from kseq.explain.wording import drawable, families
 from kseq.metrics.evaluation import counted
 from kseq.report import canvas
 from kseq.report.canvas import MODEL, MUTED
@@ -36,7 +36,7 @@ def draw_gates(found: Gates, layer: LayerGates, kind: str) -> Figure:
     panels[-1].set_xlim(0.5, time + 0.5)
     if found.tokens is not None and time <= _MOST_TOKENS:
         labels = [drawable(short(token, 12)) for token in found.tokens]
-        panels[-1].set_xticks(range(1, time + 1), labels, rotation=90)
+        panels[-1].set_xticks(range(1, time + 1), labels, rotation=90, fontfamily=families())
         panels[-1].tick_params(axis="x", labelsize=8.5, length=0)
     else:
         canvas.whole_steps(panels[-1], 8)

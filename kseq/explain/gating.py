@@ -76,21 +76,22 @@ class Gates:
     step: str = "step"
     tokens: list[str] | None = None
 
-    def layer(self, name: str | None = None, direction: Direction = "forward") -> LayerGates:
+    def layer(self, name: str | None = None, direction: Direction | None = None) -> LayerGates:
         """One direction of a layer.
 
         Args:
             name: The layer; the first one by default.
-            direction: Which one.
+            direction: Which one; the first it has by default.
 
         Raises:
             DataError: If there is none.
         """
         for each in self.layers:
-            if (name is None or each.name == name) and each.direction == direction:
+            if name in (None, each.name) and direction in (None, each.direction):
                 return each
         known = "; ".join(each.label for each in self.layers)
-        raise DataError(f"layer: no {name or 'layer'!r} that reads {direction}; there are {known}")
+        wanted = ", ".join(each for each in (name, direction) if each)
+        raise DataError(f"layer: expected one of {known}; got {wanted}")
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""
@@ -111,7 +112,7 @@ class Gates:
     def figure(
         self,
         name: str | None = None,
-        direction: Direction = "forward",
+        direction: Direction | None = None,
         *,
         kind: Literal["map", "bands"] = "map",
     ) -> Figure:
@@ -119,7 +120,7 @@ class Gates:
 
         Args:
             name: The layer; the first one by default.
-            direction: Which one.
+            direction: Which one; the first it has by default.
             kind: `map`, each unit a row, those alike beside each other; or `bands`, the mean of the
                 units within the range of their middle half and of nine in ten.
 

@@ -161,10 +161,13 @@ def reach(
     rows = rows_of(estimator, X, sequences)
     if streaming:
         rows = [row.cut(int(end) + 1) for row in rows for end in spread(len(row.x), _ENDS)]
-    return _reach(estimator, rows, projections=projections, seed=seed)
+    return reach_of(estimator, rows, projections=projections, seed=seed)
 
 
-def _reach(estimator: Estimator, rows: Sequence[Row], *, projections: int, seed: int) -> Reach:
+def reach_of(
+    estimator: Estimator, rows: Sequence[Row], *, projections: int, seed: int = 0
+) -> Reach:
+    """The reach over sequences as the network takes them; see `reach`."""
     network = differentiable(estimator)
     rng = np.random.default_rng(seed)
     longest = max(len(row.x) for row in rows)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-_FAMILIES = ("CJK", "Gothic", "WenQuanYi", "PingFang", "YaHei", "Unicode", "Noto Sans")
+# What fonts are called that have the letters of East Asia, which matplotlib's own has not.
+_WIDE_FONTS = ("CJK", "WenQuanYi", "PingFang", "YaHei", "Hiragino", "Malgun", "Arial Unicode")
 
 
 def drawable(text: str) -> str:
-    """The text with a box in place of what matplotlib's own font has no letter for.
+    """The text with a box in place of what no font at hand has a letter for.
 
     Example:
+        >>> import matplotlib
         >>> drawable("Zürich")
         'Zürich'
     """
@@ -18,7 +20,17 @@ def drawable(text: str) -> str:
 
 
 @cache
-def _known(letter: int) -> bool:
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+def families() -> list[str]:
+    """The fonts to draw texts in: matplotlib's own, and one with more letters if there is one."""
+    from matplotlib.font_manager import fontManager
 
-    return bool(get_font(findfont(FontProperties())).get_char_index(letter))
+    names = sorted({font.name for font in fontManager.ttflist})
+    wide = [name for name in names if any(part in name for part in _WIDE_FONTS)]
+    return ["DejaVu Sans", *wide[:1]]
+
+
+@cache
+def _known(letter: int) -> bool:
+    from matplotlib.font_manager import findfont, get_font
+
+    return any(get_font(findfont(name)).get_char_index(letter) for name in families())
