@@ -65,7 +65,7 @@ _STRONGEST = 5
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Which text, sequence, series or clip is looked at, from 0 on; the reach takes them all.",
+    help="Which text, sequence, series or clip is looked at, from 0 on; the reach takes up to 32.",
 )
 @click.option(
     "--of",
@@ -288,10 +288,7 @@ _OPEN = ("input", "forget", "output", "update", "reset")
 def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> None:
     """Writes the picture; where it was not asked for, it may be missing."""
     try:
-        if isinstance(found, Gates):
-            figure = found.figure(layer)
-        else:
-            figure = found.figure()
+        figure = found.figure(layer) if isinstance(found, Gates) else found.figure()
     except MissingExtraError as missing:
         if asked is not None:
             raise

@@ -34,6 +34,7 @@ from kseq.explain.subjects import (
     together,
     windows_of,
 )
+from kseq.metrics.evaluation import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -345,8 +346,9 @@ def _integrated(
         points *= 2
     if not enough:
         warnings.warn(
-            f"integrated gradients: with {points} points the values add up to {values.sum():.4g}, "
-            f"but the output changes by {change:.4g}; raise limit, or take method occlusion",
+            f"integrated gradients: with {counted(points, 'point')} the values add up to "
+            f"{values.sum():.4g}, but the output changes by {change:.4g}; raise limit, or take "
+            "method occlusion",
             UserWarning,
             stacklevel=3,
         )

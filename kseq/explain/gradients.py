@@ -22,6 +22,8 @@ elif keras.config.backend() == "torch":
 elif keras.config.backend() == "jax":
     import jax
 
+_FEW = 200  # steps in all, up to which a model is run operation by operation
+
 
 class Differentiable:
     """A model of a list of inputs with one output, and its gradient by the first input.
@@ -41,12 +43,13 @@ class Differentiable:
         self.model = model
         self._forward: Callable[..., Any] | None = None
         self._backward: Callable[..., Any] | None = None
+        self._steps = 0
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """The output, batch first."""
-        if self._forward is None:
+        if self._pays(inputs) and self._forward is None:
             self._forward = self._traced(self._run)
-        return _array(self._forward(*self._tensors(inputs)))
+        return _array((self._forward or self._run)(*self._tensors(inputs)))
 
     def gradient(self, inputs: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
         """The gradient of the weighted sum of all outputs by the first input.
@@ -59,11 +62,16 @@ class Differentiable:
             An array of the first input's shape. Rows do not see each other in inference, so each
             row's gradient is that of its own outputs.
         """
-        if self._backward is None:
+        if self._pays(inputs) and self._backward is None:
             self._backward = self._traced(self._pull_back, self.model.outputs[0])
         given = self._tensors(inputs)
         weights = ops.convert_to_tensor(weights, self.model.outputs[0].dtype)
-        return _array(self._backward(*given, weights))
+        return _array((self._backward or self._pull_back)(*given, weights))
+
+    def _pays(self, inputs: Sequence[np.ndarray]) -> bool:
+        """Whether a graph, which takes a second or so to trace, is worth it by now."""
+        self._steps += inputs[0].shape[1]
+        return self._steps > _FEW
 
     def _tensors(self, inputs: Sequence[np.ndarray]) -> list[Any]:
         return [
@@ -98,7 +106,7 @@ class Differentiable:
         if keras.config.backend() != "tensorflow":
             return function
         signature = [tf.TensorSpec(each.shape, each.dtype) for each in (*self.model.inputs, *more)]
-        return tf.function(function, input_signature=signature, autograph=False)
+        return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 
 def _array(value: Any) -> np.ndarray:
