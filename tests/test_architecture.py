@@ -218,7 +218,7 @@ def test_a_package_exports_what_it_imports(path):
         for alias in node.names
     }
     exported = getattr(importlib.import_module(name), "__all__", [])
-    assert sorted(exported, key=str.lower) == sorted(imported, key=str.lower)
+    assert sorted(exported) == sorted(imported)
     assert len(exported) == len(set(exported))
     for each in exported:
         assert getattr(importlib.import_module(name), each) is not None

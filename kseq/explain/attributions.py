@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,38 +9,32 @@ import keras
 import numpy as np
 from keras import ops
 
-from kseq.data.texts import Texts
 from kseq.errors import DataError, shown
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.video import VideoPredictor
 from kseq.explain import attribution_pictures
 from kseq.explain.gradients import Differentiable
-from kseq.explain.outputs import Asked, asked, head_of
+from kseq.explain.methods import Subject, integrated, occlusion
+from kseq.explain.outputs import asked, head_of
 from kseq.explain.subjects import (
     Row,
     check_estimator,
     check_one,
     differentiable,
     fallback,
-    most_steps,
     one_row,
     step_name,
     stream_widths,
     together,
     windows_of,
 )
-from kseq.metrics.evaluation import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Method = Literal["integrated_gradients", "occlusion"]
 _METHODS = ("integrated_gradients", "occlusion")
-_GAP, _LEAST = 0.01, 1e-3  # of the change, and of the output's unit
-_FIRST = 32  # points between baseline and input, doubled until the gap is closed
-_OCCLUSIONS = 512  # of numbers, at most, by default
-_PATCHES = 4  # along a side of a frame, by default
 
 
 @dataclass(frozen=True)
@@ -120,18 +110,6 @@ class Attribution:
             MissingExtraError: If matplotlib is not installed.
         """
         return attribution_pictures.draw_attribution(self)
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A sequence and the function it is explained for; `others` go with each of its variants."""
-
-    function: Differentiable
-    row: Row
-    baseline: np.ndarray
-    item: np.ndarray | None
-    texts: Texts | None
-    features: list[str]
 
 
 def attribute(
@@ -210,9 +188,9 @@ def attribute(
     ends = [float((what.weights * each).sum(dtype=np.float64)) for each in (scores, before)]
     gap: float | None = None
     if method == "occlusion":
-        values, points = _occlusion(subject, what, ends[0], size)
+        values, points = occlusion(subject, what, ends[0], size)
     else:
-        values, points, gap = _integrated(subject, what, ends[0] - ends[1], limit)
+        values, points, gap = integrated(subject, what, ends[0] - ends[1], limit)
     features = subject.features
     if subject.texts is not None:
         if method == "occlusion":
@@ -239,7 +217,7 @@ def attribute(
 # --- what is explained ---
 
 
-def _subject(estimator: Estimator, item: Any, baseline: Any, head: str, future: Any) -> _Subject:
+def _subject(estimator: Estimator, item: Any, baseline: Any, head: str, future: Any) -> Subject:
     if isinstance(estimator, Forecaster):
         return _of_series(estimator, item, baseline, future)
     if future is not None:
@@ -249,26 +227,26 @@ def _subject(estimator: Estimator, item: Any, baseline: Any, head: str, future: 
     if estimator.spec_.streams:
         texts = estimator._parts([item])
         base = zero if baseline is None else _embedded(estimator, baseline, len(row.x))
-        return _Subject(function, row, base, None, texts, list(stream_widths(estimator)))
+        return Subject(function, row, base, None, texts, list(stream_widths(estimator)))
     if isinstance(estimator, VideoPredictor):
         top = np.float32(estimator.form_.maximum)
         base = zero if baseline is None else _like(np.asarray(baseline) / top, row.x)
-        return _Subject(function, row, base, row.x, None, _channels(row.x))
+        return Subject(function, row, base, row.x, None, _channels(row.x))
     layer = estimator._models.servable.get_layer("standardize")
     mean, scale = (ops.convert_to_numpy(each) for each in (layer.mean, layer.scale))
     raw = row.x * scale + mean
     if estimator.spec_.frame:
         base = zero if baseline is None else (_like(baseline, row.x) - mean) / scale
         pixels = raw - raw.min()
-        return _Subject(function, row, base, pixels / (pixels.max() or 1), None, _channels(row.x))
+        return Subject(function, row, base, pixels / (pixels.max() or 1), None, _channels(row.x))
     base = zero if baseline is None else (_like(baseline, row.x) - mean) / scale
     names = getattr(estimator, "feature_names_in_", np.array([]))
     if getattr(estimator, "_wide", True) or len(names) != row.x.shape[1]:
         names = np.arange(row.x.shape[1])
-    return _Subject(function, row, base.astype(np.float32), raw, None, [str(n) for n in names])
+    return Subject(function, row, base.astype(np.float32), raw, None, [str(n) for n in names])
 
 
-def _of_series(estimator: Forecaster, item: Any, baseline: Any, future: Any) -> _Subject:
+def _of_series(estimator: Forecaster, item: Any, baseline: Any, future: Any) -> Subject:
     """From a window in its own units to the forecast in its own: what is taken off comes back."""
     model = estimator._models.servable
     known = estimator.columns_.known(future, 1, estimator.recipe_.task["horizon"])
@@ -280,7 +258,7 @@ def _of_series(estimator: Forecaster, item: Any, baseline: Any, future: Any) -> 
     mean = np.broadcast_to(fallback(estimator), x.shape).astype(np.float32)
     base = mean if baseline is None else _like(baseline, x)
     names = [str(name) for name in estimator.columns_.inputs]
-    return _Subject(function, Row(x, others), base, x, None, names)
+    return Subject(function, Row(x, others), base, x, None, names)
 
 
 def _embedded(estimator: Estimator, baseline: Any, count: int) -> np.ndarray:
@@ -316,85 +294,3 @@ def _like(baseline: Any, x: np.ndarray) -> np.ndarray:
 
 def _channels(x: np.ndarray) -> list[str]:
     return [f"channel {number}" for number in range(x.shape[-1])]
-
-
-# --- the two methods ---
-
-
-def _integrated(
-    subject: _Subject, what: Asked, change: float, limit: int
-) -> tuple[np.ndarray, int, float]:
-    """Integrated gradients, how many points they took, and the gap that is left."""
-    x, base = subject.row.x.astype(np.float64), subject.baseline.astype(np.float64)
-    points = min(_FIRST, limit)
-    while True:
-        nodes, shares = np.polynomial.legendre.leggauss(points)
-        total = np.zeros_like(x)
-        for place in range(0, points, together_at_most(subject.row.x)):
-            some = slice(place, place + together_at_most(subject.row.x))
-            at = (nodes[some] + 1) / 2
-            line = base + at.reshape(-1, *[1] * x.ndim) * (x - base)
-            rows = [replace(subject.row, x=each) for each in line]
-            weights = np.broadcast_to(what.weights, (len(rows), *what.weights.shape))
-            gradient = subject.function.gradient(together(rows), weights)
-            total += np.tensordot(shares[some] / 2, gradient.astype(np.float64), axes=1)
-        values = (x - base) * total
-        gap = float(values.sum() - change)
-        enough = abs(gap) <= max(_GAP * abs(change), _LEAST * what.unit)
-        if enough or 2 * points > limit:
-            break
-        points *= 2
-    if not enough:
-        warnings.warn(
-            f"integrated gradients: with {counted(points, 'point')} the values add up to "
-            f"{values.sum():.4g}, but the output changes by {change:.4g}; raise limit, or take "
-            "method occlusion",
-            UserWarning,
-            stacklevel=3,
-        )
-    return values, points, gap
-
-
-def _occlusion(
-    subject: _Subject, what: Asked, score: float, size: int | None
-) -> tuple[np.ndarray, int]:
-    """The fall of the output without each piece, shared by its steps, and how many pieces."""
-    x = subject.row.x
-    shape = (len(x), 1) if subject.texts is not None else x.shape
-    values = np.zeros(shape)
-    pieces = list(_pieces(shape, x, size, text=subject.texts is not None))
-    for start in range(0, len(pieces), together_at_most(x)):
-        some = pieces[start : start + together_at_most(x)]
-        rows = []
-        for piece in some:
-            hidden = x.copy()
-            at = piece[:1] if subject.texts is not None else piece
-            hidden[at] = subject.baseline[at]
-            rows.append(replace(subject.row, x=hidden))
-        found = subject.function(together(rows)).astype(np.float64)
-        outputs = (found * what.weights).reshape(len(rows), -1).sum(axis=1)
-        for piece, value in zip(some, outputs, strict=True):
-            values[piece] = (score - value) / values[piece].size
-    return values, len(pieces)
-
-
-def _pieces(
-    shape: tuple[int, ...], x: np.ndarray, size: int | None, *, text: bool
-) -> Iterator[tuple[slice, ...]]:
-    """What is hidden together: tokens, steps of a column, or a patch of a frame."""
-    if len(shape) == 2:
-        steps = size or (1 if text else math.ceil(shape[0] * shape[1] / _OCCLUSIONS))
-        lengths = [steps, 1]
-    else:
-        lengths = [1, *(size or max(1, math.ceil(side / _PATCHES)) for side in shape[1:-1])]
-        lengths.append(shape[-1])
-    cuts = [
-        [slice(start, min(start + length, whole)) for start in range(0, whole, length)]
-        for whole, length in zip(shape, lengths, strict=True)
-    ]
-    yield from itertools.product(*cuts)
-
-
-def together_at_most(x: np.ndarray) -> int:
-    """How many variants of a sequence are worked on together."""
-    return max(1, most_steps(x) // max(1, len(x)))

@@ -66,9 +66,9 @@ def test_the_gates_of_every_cell_are_the_layers_own(model, gate, bidirectional):
 
 
 def test_a_mismatch_is_a_defect(lstm, monkeypatch):
-    right = gating._recompute
+    right = gating.recompute
     monkeypatch.setattr(
-        gating, "_recompute", lambda *given: {k: 2 * v for k, v in right(*given).items()}
+        gating, "recompute", lambda *given: {k: 2 * v for k, v in right(*given).items()}
     )
     with pytest.raises(AssertionError, match=r"'lstm_1_both_ways', forward.*a defect of kseq"):
         gates(lstm, sequences()[0][0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kseq.builders.build import build
-from kseq.explain.gating import _recompute
+from kseq.explain.equations import recompute
 from kseq.explain.gradients import Differentiable
 from kseq.spec import Spec
 
@@ -21,7 +21,7 @@ def weights_of(layer):
 def states(layer, x):
     """The outputs of a recurrent layer over one sequence, in NumPy."""
     if not isinstance(layer, keras.layers.SimpleRNN):
-        return _recompute(layer.cell, x)["hidden"]
+        return recompute(layer.cell, x)["hidden"]
     kernel, recurrent, bias = weights_of(layer)
     h, found = np.zeros(layer.units), []
     for features in x:
