@@ -125,6 +125,9 @@ def reach(
     all of them); the input are the standardised features, of text the embedded tokens, of video
     pixels from 0 to 1.
 
+    What leads past the recurrence, such as the skip of `slstm` or a residual connection, makes the
+    last step count the more, and the others the less beside it.
+
     Up to 16 outputs have a gradient each. More are projected onto random signs v, for which the
     mean of ||Jᵀv||² is ||J||².
 

@@ -44,4 +44,9 @@ def test_every_kind_of_estimator_has_its_pictures(lstm, tagger, forecaster, tmp_
     assert pictures_of(forecaster, WAVES[:12]) == []  # too short
     # The text in which something is found is explained.
     caption = pictures_of(tagger, [["we", "left"], *TOKENS])[-1][1]
-    assert caption.startswith("What the score of B-name at 'Ana'")
+    assert caption.startswith(
+        (
+            "What the score of B-name at 'Ana' (token 0)",
+            "What the score of B-name at 'Bo' (token 2)",
+        )
+    )
