@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kseq import compat, layers
+    from kseq import compat, explain, layers
     from kseq.builders import build
     from kseq.comparison import compare
     from kseq.errors import (
@@ -80,6 +80,7 @@ __all__ = [
     "build",
     "compare",
     "compat",
+    "explain",
     "from_recipe",
     "layers",
     "load",
@@ -89,7 +90,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("compat", "layers"):
+    if name in ("compat", "explain", "layers"):
         return importlib.import_module(f"kseq.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'kseq' has no attribute {name!r}")

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
+from kseq.explain.pictures import Pictures, pictures_of
 from kseq.metrics.evaluation import Evaluation
 from kseq.parts import AHEAD, check_parts, clips_of
 from kseq.recipe import Recipe
@@ -90,6 +92,7 @@ def train(
             evaluation=evaluation,
             history=estimator.history_,
             facts=facts(estimator, data),
+            explained=_explained(estimator, data),
             **_context(estimator, data, evaluation),
         )
         published = _with_columns(filled, data)
@@ -233,6 +236,15 @@ def _followed(parts: Sequence[Part]) -> Any:
 def _joined(tables: Sequence[Any]) -> dict[str, np.ndarray]:
     """Tables of columns, one after another in time."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _explained(estimator: Estimator, data: Dataset) -> Pictures:
+    """What the model looks at in the test part, for the report."""
+    if data.test is None or find_spec("matplotlib") is None:
+        return []
+    if isinstance(estimator, VideoPredictor):
+        return pictures_of(estimator, clips_of(data.test))
+    return pictures_of(estimator, data.test.X)
 
 
 def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None) -> dict[str, Any]:

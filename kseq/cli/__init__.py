@@ -23,6 +23,7 @@ COMMANDS = {
     "tune": ("kseq.cli.tune", "Search for a better recipe."),
     "evaluate": ("kseq.cli.evaluate", "Score a saved model on test data."),
     "predict": ("kseq.cli.predict", "Predict with a saved model."),
+    "explain": ("kseq.cli.explain", "Show what a saved model's answers rest on."),
     "export": ("kseq.cli.export", "Publish a saved model's SavedModel in another folder."),
     "data": ("kseq.cli.data", "List and download public data sets."),
 }

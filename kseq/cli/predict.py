@@ -22,9 +22,8 @@ from kseq.cli.options import (
     set_option,
     writing,
 )
-from kseq.cli.reading import reading, text_lines
+from kseq.cli.reading import asked_texts, reading, sequences_in
 from kseq.cli.rows import forecasts, predictions, write_rows
-from kseq.errors import DataError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.intervals import IntervalEstimator
@@ -115,16 +114,16 @@ def command(
         foretell(estimator, str(file), horizon, output)
         return
     if estimator.spec_.streams:
-        X, ids = _asked_texts(saved, file, texts, changes)
+        X, ids = asked_texts(saved, file, texts, changes)
         _of_text(estimator, X, ids, nbest, interval, output, as_json, shown=bool(texts))
         return
     if isinstance(estimator, Forecaster):
-        X, ids = (None, None) if file is None else _read(saved, file, changes)
+        X, ids = (None, None) if file is None else sequences_in(saved, file, changes)
         known = _known(estimator, saved, future, changes)
         forecast = estimator.predict(X, known, interval=interval)
         rows = list(forecasts(estimator, forecast, ids))
     else:
-        X, ids = _read(saved, str(file), changes)
+        X, ids = sequences_in(saved, str(file), changes)
         rows = list(predictions(estimator, X, ids, interval))
     if as_json:
         print_json(rows)
@@ -168,29 +167,6 @@ def _check(
         raise click.UsageError("FILE is missing: which sequences are to be predicted?")
 
 
-def _asked_texts(
-    recipe: Recipe, file: str | None, texts: Sequence[str], changes: Sequence[str]
-) -> tuple[Any, Sequence[str] | None]:
-    """The texts of a file or of the options, and their names where the file has some."""
-    if file is None:
-        found = [line for text in texts for line in (_standard_input() if text == "-" else [text])]
-        if not found:
-            raise DataError("standard input: there is no text in it")
-        return found, None
-    recipe_of_file = reading(recipe, file, text=True, lines=not changes)
-    if recipe_of_file is None:
-        return text_lines(file), None
-    part = read_data(changed(recipe_of_file, changes)).train
-    return part.X, part.ids
-
-
-def _standard_input() -> list[str]:
-    try:
-        return [line.removesuffix("\n") for line in sys.stdin]
-    except UnicodeDecodeError as error:
-        raise DataError(f"standard input: not UTF-8 text: {error.reason}") from None
-
-
 def _of_text(
     estimator: Estimator,
     X: Any,
@@ -232,14 +208,6 @@ def _open(output: str | None) -> Iterator[TextIO]:
         path.open("w", encoding="utf-8", newline="") as stream,
     ):
         yield stream
-
-
-def _read(recipe: Recipe, file: str, changes: Sequence[str]) -> tuple[Any, Sequence[str] | None]:
-    """The sequences or series of a file, and their names where it has some."""
-    found = reading(recipe, file, text=False)
-    assert found is not None  # lines are text
-    part = read_data(changed(found, changes)).train
-    return part.X, part.ids
 
 
 def _known(estimator: Forecaster, recipe: Recipe, file: str | None, changes: Sequence[str]) -> Any:

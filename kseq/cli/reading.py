@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kseq.cli.options import changed
 from kseq.data.files import Files
 from kseq.data.tables import Table
 from kseq.errors import DataError
 from kseq.recipe import Recipe
+from kseq.run import read_data
 
 READERS = {".csv": "csv", ".tsv": "csv", ".ts": "ts", ".npz": "npz"}
 TEXT_READERS = {
@@ -67,6 +70,58 @@ def text_lines(file: str) -> list[str]:
     """
     text = Files().text(file).removesuffix("\n")
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def asked_texts(
+    recipe: Recipe, file: str | None, texts: Sequence[str], changes: Sequence[str]
+) -> tuple[Any, Sequence[str] | None]:
+    """The texts of a file or of the options, and their names where the file has some.
+
+    Args:
+        recipe: The one that the model was trained with.
+        file: What is to be read, or None.
+        texts: Those of the options; `-` stands for the lines of standard input.
+        changes: What `--set` changes in how the file is read.
+
+    Raises:
+        DataError: If there is no text, or it cannot be read.
+    """
+    if file is None:
+        found = [line for text in texts for line in (_standard_input() if text == "-" else [text])]
+        if not found:
+            raise DataError("standard input: there is no text in it")
+        return found, None
+    recipe_of_file = reading(recipe, file, text=True, lines=not changes)
+    if recipe_of_file is None:
+        return text_lines(file), None
+    part = read_data(changed(recipe_of_file, changes)).train
+    return part.X, part.ids
+
+
+def sequences_in(
+    recipe: Recipe, file: str, changes: Sequence[str]
+) -> tuple[Any, Sequence[str] | None]:
+    """The sequences or series of a file, and their names where it has some.
+
+    Args:
+        recipe: The one that the model was trained with.
+        file: What is to be read.
+        changes: What `--set` changes in how it is read.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    found = reading(recipe, file, text=False)
+    assert found is not None  # lines are text
+    part = read_data(changed(found, changes)).train
+    return part.X, part.ids
+
+
+def _standard_input() -> list[str]:
+    try:
+        return [line.removesuffix("\n") for line in sys.stdin]
+    except UnicodeDecodeError as error:
+        raise DataError(f"standard input: not UTF-8 text: {error.reason}") from None
 
 
 def _reader(recipe: Recipe, file: str, text: bool) -> str | None:

@@ -67,22 +67,40 @@ def assemble(network: keras.Model, spec: Spec, task: Mapping[str, Any], width: i
     )
 
 
-def _normalised(
-    network: keras.Model, x: Any, known: Any, targets: int, task: Mapping[str, Any]
-) -> Any:
-    """Takes the level off a window `(batch, time, features)` and puts it on its forecast."""
+def network_inputs(x: Any, known: Any, targets: int, task: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What the network is shown of standardised windows, and the level that was taken off them.
+
+    Args:
+        x: Windows `(batch, time, columns)`, targets first.
+        known: Future covariates `(batch, horizon, columns)`, or None.
+        targets: How many targets.
+        task: The filled `task` section.
+
+    Returns:
+        The network's input, of independent channels `(targets * batch, time, 1 + covariates)`, one
+        target after another; and the level `(batch, 1, targets)`, None where none is taken off.
+    """
     own, rest = x[:, :, :targets], x[:, :, targets:]
     level = None
     if task["normalize"] != "none":
         level = own[:, -1:] if task["normalize"] == "last" else ops.mean(own, axis=1, keepdims=True)
         own = own - level
     if task["channels"] == "joint":
-        forecast = _run(network, ops.concatenate([own, rest], axis=-1), known)
+        shown = ops.concatenate([own, rest], axis=-1)
     else:
-        # One target after another: (targets * batch, time, 1 + covariates).
         alone = [ops.concatenate([own[:, :, i : i + 1], rest], axis=-1) for i in range(targets)]
         known = None if known is None else ops.concatenate([known] * targets, axis=0)
-        forecast = _run(network, ops.concatenate(alone, axis=0), known)
+        shown = ops.concatenate(alone, axis=0)
+    return (shown if known is None else {"x": shown, "future": known}), level
+
+
+def _normalised(
+    network: keras.Model, x: Any, known: Any, targets: int, task: Mapping[str, Any]
+) -> Any:
+    """Takes the level off a window `(batch, time, features)` and puts it on its forecast."""
+    shown, level = network_inputs(x, known, targets, task)
+    forecast = network(shown)
+    if task["channels"] == "independent":
         # (targets * batch, horizon, 1) -> (batch, horizon, targets)
         forecast = ops.reshape(forecast, (targets, -1, task["horizon"]))
         forecast = ops.transpose(forecast, (1, 2, 0))
@@ -91,7 +109,3 @@ def _normalised(
     # Not `forecast + level`: on TensorFlow, Keras takes a summand `(batch, 1, 1)` for a bias and
     # adds it along time where batch and horizon happen to be equal.
     return ops.subtract(forecast, ops.negative(level))
-
-
-def _run(network: keras.Model, x: Any, known: Any) -> Any:
-    return network(x if known is None else {"x": x, "future": known})

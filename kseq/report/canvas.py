@@ -41,6 +41,7 @@ class Palette:
         muted: Labels and numbers.
         shares: The map of shares from 0 to 1, which begins near the ground.
         errors: The map of errors.
+        signed: The map of what may be negative; its middle is near the ground.
     """
 
     ground: str
@@ -54,6 +55,7 @@ class Palette:
     muted: str
     shares: tuple[str, ...]
     errors: tuple[str, ...]
+    signed: tuple[str, ...]
 
 
 # Model and baseline are of Okabe and Ito's palette, which colour-blind people can tell apart.
@@ -69,6 +71,7 @@ LIGHT = Palette(
     muted="#5d6672",
     shares=("Blues",),
     errors=("Reds",),
+    signed=("RdBu",),
 )
 DARK = Palette(
     ground="#15181d",
@@ -82,6 +85,7 @@ DARK = Palette(
     muted="#a3adb9",
     shares=("#1b2026", "#1d4463", "#2f7fb3", "#7cc8f5"),
     errors=("#15181d", "#6e2c17", "#d5633a", "#ffc9a8"),
+    signed=("#ff9d7a", "#b3492b", "#23272e", "#2f7fb3", "#7cc8f5"),
 )
 _palette: ContextVar[Palette] = ContextVar("palette", default=LIGHT)
 
@@ -126,7 +130,7 @@ if not TYPE_CHECKING:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def colour_map(which: Literal["shares", "errors"]) -> Any:
+def colour_map(which: Literal["shares", "errors", "signed"]) -> Any:
     """The palette's colour map of shares or of errors."""
     from matplotlib import colormaps
     from matplotlib.colors import LinearSegmentedColormap

@@ -1,0 +1,114 @@
+"""The explanations that suit a model, as pictures of a report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kseq.data.series import as_series
+from kseq.errors import DataError
+from kseq.estimators.base import Estimator
+from kseq.estimators.forecaster import Forecaster
+from kseq.estimators.tagger import SequenceTagger
+from kseq.estimators.video import VideoPredictor
+from kseq.explain.attributions import attribute
+from kseq.explain.gating import gated_layers, gates
+from kseq.explain.reaches import reach_of
+from kseq.explain.subjects import check_estimator, recurrent_layers, rows_of, spread, step_name
+from kseq.tags import OUTSIDE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Pictures = list[tuple[str, str, Callable[[], "Figure"]]]
+_SEQUENCES = 8
+_STEPS = 500
+_TEXTS = 50  # that are looked through for one with something to explain
+_POINTS = 128
+
+
+def pictures_of(estimator: Estimator, X: Any) -> Pictures:
+    """The explanations that apply to a fitted estimator, for a report.
+
+    These are the reach, where there are recurrent layers; the gates over one item, where there are
+    gates; and the attribution of one item's answer. What does not apply is left out.
+
+    It takes seconds: the reach looks at 8 sequences (or windows) of at most 500 steps, with a few
+    random projections of outputs that are more than 16; one item of at most 500 steps is explained,
+    the first one, of a tagger the first of 50 in which it finds something; and integrated gradients
+    take at most 128 points. Where everything is longer than 500 steps there are no pictures.
+
+    Args:
+        estimator: A fitted estimator, trained or loaded.
+        X: Sequences that its `predict` takes, such as those of the test; of a forecaster series.
+
+    Returns:
+        File name, caption and drawing of each. Numbers are computed now, figures when they are
+        drawn.
+
+    Example:
+        >>> from kseq import SequenceClassifier
+        >>> X = np.random.default_rng(0).normal(size=(20, 12))
+        >>> model = SequenceClassifier(model={"units": 4}, training={"epochs": 1}, random_state=0)
+        >>> [name for name, _, _ in pictures_of(model.fit(X, X[:, -1] > 0), X)]
+        ['reach.png', 'gates.png', 'attribution.png']
+    """
+    check_estimator(estimator)
+    found: Pictures = []
+    step = step_name(estimator)
+    items = _short(estimator, X)
+    if items is None:
+        return found
+    try:
+        rows = rows_of(estimator, items, _SEQUENCES)
+    except DataError:  # too short for a window, or without a token
+        return found
+    if recurrent_layers(estimator) or isinstance(estimator, VideoPredictor):
+        reached = reach_of(estimator, rows, projections=4)
+        found.append(("reach.png", f"How far back the model remembers, in {step}s", reached.figure))
+    item, future = _one(estimator, items)
+    if gated_layers(estimator):
+        gated = gates(estimator, item)
+        found.append(("gates.png", f"Gates over the {step}s of one sequence", gated.figure))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a gap: the picture is a rough one anyway
+        rests = attribute(estimator, item, future=future, limit=_POINTS)
+    found.append(("attribution.png", f"What the {rests.output} rests on", rests.figure))
+    return found
+
+
+def _short(estimator: Estimator, X: Any) -> Any:
+    """The sequences of at most so many steps; None if there are none."""
+    if isinstance(estimator, Forecaster):
+        return X if estimator.recipe_.task["window"] <= _STEPS else None
+    if isinstance(estimator, VideoPredictor):
+        window = estimator.recipe_.task["window"]
+        clips = estimator._checked(X, window, "X")
+        rows = spread(len(clips), _SEQUENCES)
+        frames = clips.window(rows, clips.lengths[rows] - window, window)
+        return frames[..., 0] if clips.flat else frames
+    X = estimator._read(X)[0]
+    lengths = estimator._parts(X).lengths
+    chosen = np.flatnonzero((lengths > 0) & (lengths <= _STEPS))
+    return [X[place] for place in chosen[:_TEXTS]] if len(chosen) else None
+
+
+def _one(estimator: Estimator, items: Any) -> tuple[Any, Any]:
+    """One item to explain, and the covariates known ahead of it."""
+    if isinstance(estimator, Forecaster):
+        series = as_series(items)[0][0]
+        count, horizon = len(estimator.columns_.future), estimator.recipe_.task["horizon"]
+        values = estimator.columns_.values(series, "X")
+        names = estimator.columns_.inputs
+        end = len(values) - horizon if count else len(values)
+        table = {name: values[:end, place] for place, name in enumerate(names)}
+        return table, values[end:, -count:] if count else None
+    if isinstance(estimator, SequenceTagger):
+        tags = estimator.predict(items)
+        tags = tags if estimator.classes_ is None else [each for each, _ in tags]
+        some = (place for place, each in enumerate(tags) if set(each) - {OUTSIDE})
+        return items[next(some, 0)], None
+    return items[0], None

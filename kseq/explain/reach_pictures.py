@@ -1,0 +1,108 @@
+"""Pictures of how far back models remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kseq.metrics.evaluation import counted
+from kseq.report import canvas
+from kseq.report.pictures import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from kseq.explain.reaches import Reach
+
+_SHARE = 0.01
+_LOWEST = 1e-8  # of the peak: below it are rounding errors
+_TICKS = 6
+_WIDE = 62  # characters of the legend beside each other
+# Okabe and Ito's palette once more, in an order of contrast, after model and baseline.
+_COLOURS = ("#009e73", "#cc79a7", "#e69f00", "#7a6ff0")
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+
+
+def draw_reach(found: Reach) -> Figure:
+    """The norm at each lag, with the line below which input counts as forgotten."""
+    figure = canvas.new_figure(5.2, 3.1)
+    axes = figure.subplots()
+    _line(axes, found, canvas.MODEL, "-", "norm of the derivative")
+    if found.lag:
+        axes.axvline(found.lag, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    _dress(axes, [found])
+    beside = "dashed: 1 % of the strongest, below which input counts as forgotten"
+    canvas.heading(figure, f"Reach: {in_short(found)}", beside)
+    return figure
+
+
+def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
+    """Several on one scale."""
+    figure = canvas.new_figure(5.2, 3.3)
+    axes = figure.subplots()
+    colours = (canvas.MODEL, canvas.BASELINE, *_COLOURS, canvas.MUTED)
+    for number, (name, found) in enumerate(reaches.items()):
+        colour = colours[number % len(colours)]
+        style = _DASHES[number // len(colours) % len(_DASHES)]
+        label = f"{short(name)} ({'beyond' if found.lag is None else found.lag})"
+        _line(axes, found, colour, style, label)
+    _dress(axes, list(reaches.values()))
+    labels = axes.get_legend_handles_labels()[1]
+    longest = max(map(len, labels))
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=max(1, min(4, _WIDE // (longest + 6))),
+        frameon=False,
+        fontsize=9,
+        labelcolor=canvas.TEXT,
+        handlelength=1.8,
+        columnspacing=1.4,
+    )
+    title = "Reach: how much input counts, by its age"
+    canvas.heading(figure, title, "in brackets the lag from which on it is below 1 %")
+    return figure
+
+
+def in_short(found: Reach) -> str:
+    """The reach in a few words, for a title."""
+    if not found.norms.any():
+        return "none"
+    if found.lag is None:
+        return f"beyond {counted(len(found.norms), found.step)}"
+    return counted(found.lag - 1, found.step)
+
+
+def _line(axes: Axes, found: Reach, colour: str, style: object, label: str) -> None:
+    peak = found.norms.max() or 1.0
+    shares = np.where(found.norms >= _LOWEST * peak, found.norms / peak, np.nan)
+    few = "o" if len(shares) < 15 else None
+    axes.plot(
+        np.arange(len(shares)),
+        shares,
+        color=colour,
+        linestyle=style,
+        linewidth=1.8,
+        marker=few,
+        markersize=4,
+        label=label,
+    )
+
+
+def _dress(axes: Axes, reaches: Sequence[Reach]) -> None:
+    axes.axhline(_SHARE, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    shares = np.concatenate([found.norms / (found.norms.max() or 1.0) for found in reaches])
+    low = shares[shares >= _LOWEST].min(initial=_SHARE / 10)
+    places = np.arange(np.floor(np.log10(low)), 1).astype(int)
+    axes.set_yscale("log")
+    axes.set_ylim(10.0 ** places[0], 1.6)
+    places = places[:: -(-len(places) // _TICKS)]
+    axes.set_yticks(10.0**places, [f"{100 * 10.0**p:.{max(0, -p - 2)}f} %" for p in places])
+    axes.minorticks_off()
+    canvas.whole_steps(axes, 6)
+    steps = {found.step for found in reaches}
+    step = steps.pop() if len(steps) == 1 else "step"
+    canvas.dress(axes, x=f"{step}s back", y="share of the strongest")

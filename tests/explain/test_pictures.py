@@ -1,0 +1,52 @@
+"""The explanations that a report can take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kseq import VideoPredictor
+from kseq.explain import pictures, pictures_of
+from kseq.report import canvas
+from tests.explain.conftest import ONE, TOKENS, WAVES, sequences
+
+
+def names(found):
+    return [name for name, _, _ in found]
+
+
+def test_what_does_not_apply_is_left_out(rnn, monkeypatch):
+    X, _ = sequences(ragged=False)
+    assert names(pictures_of(rnn, X)) == ["reach.png", "attribution.png"]  # no gates
+    monkeypatch.setattr(pictures, "_STEPS", 5)
+    assert pictures_of(rnn, X) == []
+
+
+@pytest.mark.slow
+def test_every_kind_of_estimator_has_its_pictures(lstm, tagger, forecaster, tmp_path):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    clips = np.random.default_rng(0).integers(0, 255, (4, 6, 8, 8), dtype=np.uint8)
+    video = VideoPredictor(window=3, horizon=2, model={"filters": [2]}, training=ONE).fit(clips)
+    every = ["reach.png", "gates.png", "attribution.png"]
+    for estimator, X, expected in [
+        (lstm, sequences()[0], every),
+        (tagger, [[], ["we", "left"], *TOKENS], every),
+        (forecaster, WAVES, every),
+        (forecaster, [WAVES, WAVES[:20]], every),
+        (video, clips, ["reach.png", "attribution.png"]),
+    ]:
+        found = pictures_of(estimator, X)
+        assert names(found) == expected
+        for name, caption, draw in found:
+            assert caption
+            canvas.write(draw(), tmp_path / name)
+            assert (tmp_path / name).stat().st_size > 1000
+    assert pictures_of(forecaster, WAVES[:12]) == []  # too short
+    # The text in which something is found is explained.
+    caption = pictures_of(tagger, [["we", "left"], *TOKENS])[-1][1]
+    assert caption.startswith(
+        (
+            "What the score of B-name at 'Ana' (token 0)",
+            "What the score of B-name at 'Bo' (token 2)",
+        )
+    )
