@@ -122,6 +122,10 @@ def _score(row: dict[str, Any], metric: str) -> str:
     return f"**{text}**" if row["noise"] or row["behind"] == 0 else text
 
 
+def _reach(row: dict[str, Any]) -> str:
+    return f"> {row['reach_within'] - 1}" if row["reach"] is None else f"{row['reach']:g}"
+
+
 def _memory(sets: dict[str, Any]) -> list[str]:
     """Which cell still solves which lag."""
     adding, copy = sets["adding"], sets["copy"]
@@ -133,7 +137,7 @@ def _memory(sets: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
     for cell in CELLS:
         row = next(row for row in adding["rows"] if row["name"] == cell)
-        cells = [cell, f"{row['mse']:.2g}", str(row["reach"]), f"{row['seconds']:.0f}"]
+        cells = [cell, f"{row['mse']:.2g}", _reach(row), f"{row['seconds']:.0f}"]
         for count in steps:
             each = next(r for r in copy["rows"] if r["name"] == f"steps {count}, {cell}")
             cells.append(f"{each['accuracy']:.3f}")

@@ -118,7 +118,7 @@ def _show(found: Comparison, seeds: int) -> None:
     failed = [row for row in found.rows if row.failed]
     for row in failed:
         out.print(f"{row.name}: {row.failed}", markup=False)
-    out.print(f"wrote {found.folder}/results.csv and comparison.png")
+    out.print(f"wrote {found.folder}/results.csv and pictures")
 
 
 def comparison_table(found: Comparison) -> Table:
@@ -126,7 +126,7 @@ def comparison_table(found: Comparison) -> Table:
     table = Table(box=None, show_edge=False, pad_edge=False)
     table.add_column("")
     titles = (metric_name(found.metric), "behind the best", "parameters", "s/epoch", "s",
-              "ms/prediction", "MB")  # fmt: skip
+              "ms/prediction", "MB", "reach")  # fmt: skip
     for title in titles:
         table.add_column(title, justify="right")
     before: str | None = None
@@ -164,4 +164,9 @@ def _cells(row: Row) -> list[str]:
             None if predict is None else 1e3 * predict,
             None if memory is None else memory / 1e6,
         )),
+        "" if row.reach is None else _reach(*row.reach),
     ]  # fmt: skip
+
+
+def _reach(lag: float | None, within: int) -> str:
+    return f"> {within - 1}" if lag is None else f"{lag:g}"

@@ -28,12 +28,15 @@ from kseq.errors import (
 )
 from kseq.estimators.base import Estimator
 from kseq.estimators.load import from_recipe
+from kseq.explain.reaches import draw_reaches
 from kseq.metrics.evaluation import METRICS, higher_is_better
 from kseq.parts import check_parts
 from kseq.recipe import Recipe
 from kseq.registry import suggest
 from kseq.report import canvas, comparisons
 from kseq.run import as_recipe, beside, check_fit
+
+_MOST_REACHES = 8  # that can be told apart in a picture
 
 
 @dataclass(frozen=True)
@@ -273,11 +276,17 @@ def _compared(
 
 
 def _write(results: Results, comparison: Comparison) -> None:
-    """Writes `results.csv` and, where matplotlib is installed, the picture."""
+    """Writes `results.csv` and, where matplotlib is installed, the pictures."""
     results.write(results.folder / "results.csv", as_csv(comparison.records()))
+    reaches = {row.name: row.reaches()[0] for row in comparison.rows if row.reaches()}
     try:
-        figure = comparisons.picture(comparison.rows, comparison.paths, comparison.metric)
+        drawn = {
+            "comparison": comparisons.picture(comparison.rows, comparison.paths, comparison.metric)
+        }
+        if reaches:
+            drawn["reach"] = draw_reaches(dict(list(reaches.items())[:_MOST_REACHES]))
     except MissingExtraError:
         return  # the table says the same
     with results.writing():
-        canvas.write(figure, results.folder / "comparison.png")
+        for name, figure in drawn.items():
+            canvas.write(figure, results.folder / f"{name}.png")

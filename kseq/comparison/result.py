@@ -39,6 +39,8 @@ class Result:
         predict_seconds: One prediction of one item, the median.
         memory: Bytes that training and scoring took beyond what the process had before; None
             where it is not known.
+        reach: How far back the model remembers: what `kseq.explain.Reach` holds of it; empty where
+            nobody can tell.
         reason: Why it failed.
     """
 
@@ -61,6 +63,7 @@ class Result:
     epoch_seconds: float | None = None
     predict_seconds: float | None = None
     memory: int | None = None
+    reach: dict[str, Any] = field(default_factory=dict, repr=False)
     reason: str = ""
 
     @property

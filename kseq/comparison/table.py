@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kseq.comparison.noise import Difference, differences
 from kseq.comparison.result import Result
 from kseq.comparison.variants import Variant
+from kseq.explain.reaches import Reach
 from kseq.metrics.evaluation import higher_is_better
 
 
@@ -48,6 +52,27 @@ class Row:
         known = [getattr(r, cost) for r in self.results if r.status == "done"]
         known = [value for value in known if value is not None]
         return statistics.fmean(known) if known else None
+
+    def reaches(self) -> list[Reach]:
+        """How far back the models of its trainings remember."""
+        found = [result.reach for result in self.results if result.reach]
+        return [
+            Reach(np.array(each["norms"]), np.array(each["counts"]), each["step"]) for each in found
+        ]
+
+    @property
+    def reach(self) -> tuple[float | None, int] | None:
+        """The median lag at which input is forgotten, and the longest that was looked at.
+
+        The lag is None where half of the models never forget within that.
+        """
+        found = self.reaches()
+        if not found:
+            return None
+        longest = max(len(each.norms) for each in found)
+        lags = [math.inf if each.lag is None else float(each.lag) for each in found]
+        median = statistics.median_high(lags)
+        return None if math.isinf(median) else median, longest
 
     @property
     def failed(self) -> str:
@@ -112,7 +137,8 @@ def _naive(
 def records(found: Sequence[Row], paths: Sequence[str], metric: str) -> list[dict[str, Any]]:
     """The rows as plain values: a column for each path, score, difference and costs.
 
-    Times are in seconds and milliseconds, memory in megabytes (10^6 bytes).
+    Times are in seconds and milliseconds, memory in megabytes (10^6 bytes). `reach` is empty where
+    it is more than the `reach_within` steps that were looked at.
     """
     table = []
     for row in found:
@@ -133,6 +159,8 @@ def records(found: Sequence[Row], paths: Sequence[str], metric: str) -> list[dic
                 "seconds": row.mean("seconds"),
                 "predict_ms": None if predict is None else 1e3 * predict,
                 "memory_mb": None if memory is None else memory / 1e6,
+                "reach": None if row.reach is None else row.reach[0],
+                "reach_within": None if row.reach is None else row.reach[1],
                 "seeds": sum(r.status == "done" for r in row.results),
                 "reason": row.failed,
             }

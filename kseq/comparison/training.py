@@ -18,19 +18,22 @@ import numpy as np
 
 from kseq.comparison.result import Result
 from kseq.data.dataset import Dataset, Part
-from kseq.errors import KseqError, RecipeError
+from kseq.errors import DataError, KseqError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
 from kseq.estimators.video import VideoPredictor
+from kseq.explain.reaches import reach
 from kseq.metrics.by_item import by_item
 from kseq.metrics.evaluation import Evaluation
+from kseq.parts import clips_of
 from kseq.recipe import Recipe
 from kseq.run import beside, fit, score
 
 with contextlib.suppress(ImportError):  # it is not there on Windows
     import resource
 
+_SEQUENCES, _PROJECTIONS = 16, 4  # of the reach
 _PREDICTIONS = 15  # of one item, after one that is not timed
 
 
@@ -124,6 +127,7 @@ def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None])
         "seconds": round(seconds, 3),
         "epoch_seconds": clock.median(),
         "predict_seconds": _latency(estimator, job.data.test),
+        "reach": _reach(estimator, job.data.test),
         "memory": None if before is None or peak is None else max(peak - before, 0),
     }
 
@@ -138,6 +142,16 @@ def _digest(evaluation: Evaluation) -> str:
     truth = evaluation.truth
     content = np.asarray(truth) if not isinstance(truth, list) else truth
     return hashlib.sha256(str(joblib.hash(content)).encode()).hexdigest()[:16]
+
+
+def _reach(estimator: Estimator, part: Part) -> dict[str, Any]:
+    """What the model makes of earlier steps, over some test items."""
+    X = clips_of(part) if isinstance(estimator, VideoPredictor) else part.X
+    try:
+        found = reach(estimator, X, sequences=_SEQUENCES, projections=_PROJECTIONS)
+    except DataError:  # too short for a window
+        return {}
+    return {"norms": found.norms.tolist(), "counts": found.counts.tolist(), "step": found.step}
 
 
 def _latency(estimator: Estimator, part: Part) -> float | None:

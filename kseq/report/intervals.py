@@ -26,7 +26,7 @@ def coverage(evaluation: Evaluation) -> Figure:
     note = evaluation.notes["interval"]
     steps = note.get("by_step", {}).get("coverage", [])
     ahead = len(steps) > 1
-    figure = canvas.new_figure(8.6 if ahead else 4.6, 3.6)
+    figure = canvas.new_figure(8.6 if ahead else 5.4, 3.6)
     panels = figure.subplots(1, 2 if ahead else 1, squeeze=False)[0]
     curve = note["curve"]
     left = panels[0]
@@ -43,7 +43,7 @@ def coverage(evaluation: Evaluation) -> Figure:
         right.set_ylim(min(0.5, *(step for step in steps if np.isfinite(step))), 1.0)
         canvas.whole_steps(right)
         canvas.dress(right, x="steps ahead", y=f"inside {percent(note['level'])} intervals")
-    title = "Prediction intervals: share held against share promised"
+    title = "Intervals: share held against promised"
     beside = f"{interval_line(evaluation)} ({counted(note['points'], 'point')})"
     canvas.heading(figure, title, beside, key=left)
     return figure

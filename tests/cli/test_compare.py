@@ -29,10 +29,21 @@ def test_a_table_then_json_of_what_is_there(recipe, capsys):
     lines = out.splitlines()
     assert lines[0] == "accuracy of 8 sequences, 2 seeds"
     assert lines[1].split() == [
-        *("accuracy", "behind", "the", "best", "parameters", "s/epoch", "s", "ms/prediction", "MB")
+        *(
+            "accuracy",
+            "behind",
+            "the",
+            "best",
+            "parameters",
+            "s/epoch",
+            "s",
+            "ms/prediction",
+            "MB",
+            "reach",
+        )
     ]
     assert "majority class" in out
-    assert "wrote comparisons/slopes/results.csv and comparison.png" in out
+    assert "wrote comparisons/slopes/results.csv and pictures" in out
     assert said.splitlines()[0].startswith("1/4  units [3]  seed 3  accuracy ")
     assert main([*command, "--json", "--quiet"]) == 0
     out, said = capsys.readouterr()
