@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kseq import SequenceClassifier, VideoPredictor
-from kseq.explain import attribute, pictures, pictures_of
+from kseq.errors import MissingExtraError
+from kseq.explain import (
+    Attribution,
+    Gates,
+    LayerGates,
+    Reach,
+    attribute,
+    pictures,
+    pictures_of,
+)
 from kseq.report import canvas
 from tests.explain.conftest import ONE, TOKENS, WAVES, sequences
 
 
 def names(found):
     return [name for name, _, _ in found]
+
+
+def test_without_matplotlib_numbers_are_there_and_figures_say_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ones = np.ones((3, 2))
+    text = Attribution(
+        ones, None, ["a", "b", "c"], ["words"], "score", 1.0, 0.0, "occlusion", 3, None, "token"
+    )
+    layer = LayerGates("gru_1", "forward", {"hidden": ones}, 0.0)
+    every = [Reach(ones[0], ones[0]), Gates([layer]), text, replace(text, item=ones, tokens=None)]
+    for found in every:
+        assert found.to_dict()
+        with pytest.raises(MissingExtraError, match=r"a picture needs .*kseq\[plot\]"):
+            found.figure()
 
 
 def test_what_does_not_apply_is_left_out(rnn, monkeypatch):
