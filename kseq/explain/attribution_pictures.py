@@ -47,6 +47,7 @@ def _top(values: np.ndarray) -> float:
 def _tokens(found: Attribution) -> Figure:
     """Tokens as running text, each on the colour of its weight."""
     assert found.tokens is not None
+    figure = canvas.new_figure(_WIDTH)
     weights = found.by_step()
     top = _top(weights)
     shown = [drawable(short(token, 40)) for token in found.tokens[:_MOST_TOKENS]]
@@ -59,7 +60,7 @@ def _tokens(found: Attribution) -> Figure:
         left += wide + _GAP
     more = len(found.tokens) - len(shown)
     height = (row + 1) * _LINE + (0.25 if more else 0.0)
-    figure = canvas.new_figure(_WIDTH, height + 0.55)
+    figure.set_size_inches(_WIDTH, height + 0.55)
     axes, below = figure.subplots(2, 1, gridspec_kw={"height_ratios": [height, 0.12]})
     axes.set_axis_off()
     axes.set(xlim=(0, _WIDTH), ylim=(height, 0))

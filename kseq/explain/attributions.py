@@ -128,7 +128,9 @@ def attribute(
     Integrated gradients add up: over the straight line from the baseline to the sequence they take
     the mean gradient (by Gauss-Legendre quadrature, with 32 points, doubled until the sum is within
     1 % of the change of the output) times the difference. Occlusion puts the baseline in place of
-    one piece after another and takes the fall of the output; it needs no gradient.
+    one piece after another and takes the fall of the output; it needs no gradient. What a
+    forecaster takes off a window and puts on its forecast (`normalize`) counts like all else, so
+    that with `last` much goes to the last step.
 
     Args:
         estimator: A fitted estimator, trained or loaded.

@@ -96,6 +96,8 @@ class Differentiable:
             # cuDNN goes back through a recurrence in training alone.
             with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
                 outputs = self._run(x, *others)
+                if not outputs.requires_grad:  # nothing leads there from x, nor from a weight
+                    return torch.zeros_like(x)
                 (found,) = torch.autograd.grad(outputs, x, weights, allow_unused=True)
             return torch.zeros_like(x) if found is None else found
         _, back = jax.vjp(lambda x: self._run(x, *others), x)

@@ -93,7 +93,8 @@ def _short(estimator: Estimator, X: Any) -> Any:
     X = estimator._read(X)[0]
     lengths = estimator._parts(X).lengths
     chosen = np.flatnonzero((lengths > 0) & (lengths <= _STEPS))
-    return [X[place] for place in chosen[:_TEXTS]] if len(chosen) else None
+    items = X.to_numpy() if hasattr(X, "iloc") else X  # of pandas
+    return [items[place] for place in chosen[:_TEXTS]] if len(chosen) else None
 
 
 def _one(estimator: Estimator, items: Any) -> tuple[Any, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kseq.cli import main
-
 
 @pytest.fixture(scope="module")
 def long(saved_text):
@@ -14,6 +12,7 @@ def long(saved_text):
     return saved_text("long")
 
 
+@pytest.mark.slow
 def test_the_reach_of_the_test_part(run, folder, long):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     done = run("explain", long, "--what", "reach")
@@ -23,6 +22,7 @@ def test_the_reach_of_the_test_part(run, folder, long):
     assert (folder / "long_reach.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_numbers_stand_alone_on_stdout(run, folder, long):
     found = run("explain", long, "long.csv", "--item", "1", "--json").json
     assert len(found["values"]) == 5
@@ -36,19 +36,32 @@ def test_numbers_stand_alone_on_stdout(run, folder, long):
     assert (found["output"], found["method"]) == ("score of class 1", "occlusion")
 
 
-def test_what_does_not_go_together_is_refused(refused, folder, long):
-    for options, words in [
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
         (["--of", "1", "--what", "gates"], "--of is for --what attribution, but --what is gates"),
-        (["--layer", "gru_1"], "--layer is for --what gates"),
+        (["--method", "occlusion", "--what", "reach"], "--method is for --what attribution"),
+        (["--layer", "gru_1"], "--layer is for --what gates, but --what is attribution"),
         (["--streaming"], "--streaming is for --what reach"),
-        (["--text", "x"], "--text: the model was fitted to numbers"),
-        (["--item", "99"], "--item 99: there are 8, numbered from 0"),
         (["--picture", "a.gif"], "--picture a.gif: expected a name ending in .png"),
-    ]:
-        assert words in refused(2, "explain", long, *options)
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(refused, folder, options, words):
+    assert words in refused(2, "explain", "models/any", *options)
+
+
+def test_a_model_that_is_not_there_is_refused(refused, folder):
+    assert "models/none" in refused(4, "explain", "models/none")
+
+
+@pytest.mark.slow
+def test_what_the_model_does_not_have_is_refused(refused, run, folder, long):
+    assert "--text: the model was fitted to numbers" in refused(2, "explain", long, "--text", "x")
+    assert "--item 99: there are 8, numbered from 0" in refused(2, "explain", long, "--item", "99")
     assert "expected a class out of" in refused(4, "explain", long, "--of", "7")
-    gates = ["--what", "gates", "--layer", "lstm_9"]
-    assert main(["explain", str(long), *gates]) == 4
+    done = run("explain", long, "--what", "gates", "--layer", "lstm_9")
+    assert done.code == 4
+    assert "layer: expected one of gru_1, forward; got lstm_9" in done.err
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ def test_integrated_gradients_add_up_to_the_public_answer(lstm):
     json.dumps(found.to_dict())
 
 
+@pytest.mark.slow
 def test_integrated_gradients_are_the_mean_gradient_along_the_line(lstm):
     X, _ = sequences()
     found = attribute(lstm, X[2], output="b", baseline=[1.0, 5.0])
@@ -56,6 +57,7 @@ def test_integrated_gradients_are_the_mean_gradient_along_the_line(lstm):
     np.testing.assert_allclose(found.values, expected, rtol=0.02, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_occlusion_is_the_fall_of_the_public_answer(lstm):
     X, _ = sequences()
     found = attribute(lstm, X[0], method="occlusion", output="c")
@@ -216,6 +218,7 @@ def test_what_does_not_hold_of_text_is_refused(tagger):
             attribute(tagger, TOKENS[1], **options)
 
 
+@pytest.mark.slow
 def test_pictures_of_series_and_text(lstm):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     figure = attribute(lstm, sequences()[0][0], output="a").figure()

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from kseq import VideoPredictor
-from kseq.explain import pictures, pictures_of
+from kseq import SequenceClassifier, VideoPredictor
+from kseq.errors import MissingExtraError
+from kseq.explain import (
+    Attribution,
+    Gates,
+    LayerGates,
+    Reach,
+    attribute,
+    pictures,
+    pictures_of,
+)
 from kseq.report import canvas
 from tests.explain.conftest import ONE, TOKENS, WAVES, sequences
 
@@ -15,11 +27,40 @@ def names(found):
     return [name for name, _, _ in found]
 
 
+def test_without_matplotlib_numbers_are_there_and_figures_say_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ones = np.ones((3, 2))
+    text = Attribution(
+        ones, None, ["a", "b", "c"], ["words"], "score", 1.0, 0.0, "occlusion", 3, None, "token"
+    )
+    layer = LayerGates("gru_1", "forward", {"hidden": ones}, 0.0)
+    every = [Reach(ones[0], ones[0]), Gates([layer]), text, replace(text, item=ones, tokens=None)]
+    for found in every:
+        assert found.to_dict()
+        with pytest.raises(MissingExtraError, match=r"a picture needs .*kseq\[plot\]"):
+            found.figure()
+
+
 def test_what_does_not_apply_is_left_out(rnn, monkeypatch):
     X, _ = sequences(ragged=False)
     assert names(pictures_of(rnn, X)) == ["reach.png", "attribution.png"]  # no gates
+    assert len(pictures_of(rnn, list(X))) == 2
     monkeypatch.setattr(pictures, "_STEPS", 5)
     assert pictures_of(rnn, X) == []
+
+
+@pytest.mark.slow
+def test_tables_of_pandas_are_taken():
+    pandas = pytest.importorskip("pandas", reason="tables need pandas")
+    rng = np.random.default_rng(0)
+    wide = pandas.DataFrame(rng.normal(size=(12, 6)), columns=[f"t{i}" for i in range(6)])
+    long = pandas.DataFrame({"id": np.arange(48) // 4, "time": np.arange(48) % 4})
+    long["load"], long["heat"] = rng.normal(size=(2, 48))
+    for X in (wide, long):
+        fitted = SequenceClassifier(model={"units": 2}, training=ONE).fit(X, np.arange(12) % 2)
+        assert len(pictures_of(fitted, X)) == 3
+    found = attribute(fitted, long[["load", "heat"]].to_numpy()[:4])
+    assert found.features == ["load", "heat"]
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ def test_the_reach_of_a_linear_recurrence_is_known(linear):
     assert str(found).startswith("reaches 6 steps back: from 7 steps back on the input counts less")
 
 
+@pytest.mark.slow
 def test_in_streaming_it_is_the_same_where_the_recurrence_is(linear):
     found = reach(linear, np.zeros((6, 12, 2)), streaming=True)
     np.testing.assert_allclose(found.norms, 3 * np.sqrt(21) * 0.5 ** np.arange(12), rtol=1e-5)
@@ -54,6 +55,7 @@ def test_projections_estimate_the_norm(linear, monkeypatch):
     assert found.norms.tolist() == again.norms.tolist()
 
 
+@pytest.mark.slow
 def test_lags_are_averaged_over_the_sequences_that_are_so_long(lstm):
     X, _ = sequences(6)
     whole = reach(lstm, X[:4])

@@ -23,6 +23,7 @@ from kseq.explain.subjects import (
 from tests.explain.conftest import ONE, TOKENS, WAVES, sequences
 
 
+@pytest.mark.slow
 def test_the_network_says_of_rows_what_the_estimator_says(lstm):
     X = sequences()[0][:3]
     rows = rows_of(lstm, X)
