@@ -43,7 +43,8 @@ class TagNetwork:
 
     def reset_temperatures(self) -> None:
         """Sets the temperatures to 1: those of other weights say nothing of the next."""
-        self.chain.temperature.assign(1.0)
+        if self.chain.built:  # else it has none yet, and begins with 1
+            self.chain.temperature.assign(1.0)
         if self.label_temperature is not None:
             self.label_temperature.temperature.assign(1.0)
 
