@@ -20,7 +20,7 @@ import numpy as np
 from kseq.data.dataset import Dataset, Part
 from kseq.data.home import search_in
 from kseq.data.texts import as_texts
-from kseq.errors import ArtefactError, RecipeError
+from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
@@ -225,6 +225,28 @@ def before_test(data: Dataset) -> Any:
     return _followed([part for part in (data.train, data.valid) if part is not None])
 
 
+def items_of_test(estimator: Estimator, data: Dataset) -> Any:
+    """The items of the test part, to be explained; of series with the window before it.
+
+    Raises:
+        DataError: If the data has no test part, or it is not of the estimator's kind.
+    """
+    if data.test is None:
+        raise DataError("the data has no test part; give FILE, data.split or data.test")
+    if isinstance(estimator, VideoPredictor):
+        return clips_of(data.test)
+    if not isinstance(estimator, Forecaster):
+        return data.test.X
+    window = int(estimator.recipe_.task["window"])
+    before, after = before_test(data), data.test.X
+    if isinstance(after, dict):
+        return _joined([{name: rows[-window:] for name, rows in before.items()}, after])
+    return [
+        _joined([{name: rows[-window:] for name, rows in first.items()}, then])
+        for first, then in zip(before, after, strict=True)
+    ]
+
+
 def _followed(parts: Sequence[Part]) -> Any:
     """The rows of all series in parts that follow each other."""
     tables = [part.X for part in parts]
@@ -242,9 +264,7 @@ def _explained(estimator: Estimator, data: Dataset) -> Pictures:
     """What the model looks at in the test part, for the report."""
     if data.test is None or find_spec("matplotlib") is None:
         return []
-    if isinstance(estimator, VideoPredictor):
-        return pictures_of(estimator, clips_of(data.test))
-    return pictures_of(estimator, data.test.X)
+    return pictures_of(estimator, items_of_test(estimator, data))
 
 
 def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from kseq.cli.options import (
 )
 from kseq.cli.reading import asked_texts, sequences_in
 from kseq.data.home import locate
-from kseq.data.series import as_series
-from kseq.errors import DataError, MissingExtraError
+from kseq.errors import MissingExtraError
 from kseq.estimators.base import Estimator
 from kseq.estimators.classifier import SequenceClassifier
 from kseq.estimators.forecaster import Forecaster
@@ -31,11 +30,10 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain.attributions import Attribution, attribute
 from kseq.explain.gating import Gates, gates
 from kseq.explain.reaches import Reach, reach
-from kseq.parts import clips_of
 from kseq.recipe import Recipe
 from kseq.report import canvas
 from kseq.report.wording import number
-from kseq.run import before_test, read_data
+from kseq.run import items_of_test, read_data
 from kseq.serving import artefact as artefacts
 
 What = Literal["reach", "gates", "attribution"]
@@ -180,24 +178,12 @@ def _items(
 
 
 def _test_items(estimator: Estimator, recipe: Recipe) -> tuple[Any, Sequence[str] | None]:
-    """Those of the test part; of series with the window before it."""
+    """Those of the test part, and their names."""
     data = read_data(recipe)
-    if data.test is None:
-        raise DataError("the data has no test part; give FILE, data.split or data.test")
+    items = items_of_test(estimator, data)
     if isinstance(estimator, VideoPredictor):
-        return estimator._checked(clips_of(data.test), _window(estimator), "test"), data.test.ids
-    if not isinstance(estimator, Forecaster):
-        return data.test.X, data.test.ids
-    window = _window(estimator)
-    before, after = (as_series(part)[0] for part in (before_test(data), data.test.X))
-    joined = [
-        {
-            name: np.concatenate([first.values[-window:, place], then.values[:, place]])
-            for place, name in enumerate(first.columns)
-        }
-        for first, then in zip(before, after, strict=True)
-    ]
-    return joined, data.test.ids
+        items = estimator._checked(items, _window(estimator), "test")
+    return items, None if data.test is None else data.test.ids
 
 
 def _window(estimator: Estimator) -> int:

@@ -26,9 +26,8 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain.reaches import reach
 from kseq.metrics.by_item import by_item
 from kseq.metrics.evaluation import Evaluation
-from kseq.parts import clips_of
 from kseq.recipe import Recipe
-from kseq.run import beside, fit, score
+from kseq.run import beside, fit, items_of_test, score
 
 with contextlib.suppress(ImportError):  # it is not there on Windows
     import resource
@@ -127,7 +126,7 @@ def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None])
         "seconds": round(seconds, 3),
         "epoch_seconds": clock.median(),
         "predict_seconds": _latency(estimator, job.data.test),
-        "reach": _reach(estimator, job.data.test),
+        "reach": _reach(estimator, job.data),
         "memory": None if before is None or peak is None else max(peak - before, 0),
     }
 
@@ -144,11 +143,15 @@ def _digest(evaluation: Evaluation) -> str:
     return hashlib.sha256(str(joblib.hash(content)).encode()).hexdigest()[:16]
 
 
-def _reach(estimator: Estimator, part: Part) -> dict[str, Any]:
+def _reach(estimator: Estimator, data: Dataset) -> dict[str, Any]:
     """What the model makes of earlier steps, over some test items."""
-    X = clips_of(part) if isinstance(estimator, VideoPredictor) else part.X
     try:
-        found = reach(estimator, X, sequences=_SEQUENCES, projections=_PROJECTIONS)
+        found = reach(
+            estimator,
+            items_of_test(estimator, data),
+            sequences=_SEQUENCES,
+            projections=_PROJECTIONS,
+        )
     except DataError:  # too short for a window
         return {}
     return {"norms": found.norms.tolist(), "counts": found.counts.tolist(), "step": found.step}
