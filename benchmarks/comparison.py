@@ -164,6 +164,10 @@ def main() -> None:
             there["sets"][name] = measure(name)
             there["machine"] = machine()
             RESULTS.write_text(json.dumps(there, indent=1) + "\n")
+    missing = [name for name in SETS if name not in json.loads(RESULTS.read_text())["sets"]]
+    if missing:
+        print(f"no table before there are results of {', '.join(missing)}")
+        return
     print(table())
     text = README.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]

@@ -156,3 +156,27 @@ def test_the_number_of_checks_is_that_of_scikit_learn():
         count = len(list(estimator_checks_generator(estimator)))
         for text in (README, page):
             assert f"{type(estimator).__name__}` passes {count - 1} of {count}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["compare", "explain"])
+def test_the_python_of_the_other_pages_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    names: dict[str, object] = {}
+    exec(compile(block, f"docs/{page}.md", "exec"), names)
+    if page == "compare":
+        assert list(names["table"]["name"][:2]) in (["gru", "rnn"], ["rnn", "gru"])
+    else:
+        assert abs(names["rests"].gap) < 0.01
+        assert (names["lower"] < names["prediction"]).all()
+        assert (tmp_path / "rests.png").exists()
+
+
+@pytest.mark.parametrize("name", ["comparison", "intervals"])
+def test_these_tables_are_those_recorded(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    module = script(ROOT / "benchmarks" / f"{name}.py")
+    shown = README.split(module.BEGIN)[1].split(module.END)[0].strip()
+    assert shown == module.table()

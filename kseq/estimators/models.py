@@ -46,6 +46,7 @@ class Models:
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.trainable)
         self.forward = Forward(self.servable)
+        self.derived: dict[str, Any] = {}  # by others, who need them again
         self.seed: int | None = None
         self.shown = False  # to somebody who may still look when the estimator is gone
         every = [*(self.bounded or self.servable).variables, *self.trainable.variables]

@@ -23,6 +23,7 @@ from kseq.explain.subjects import (
     check_one,
     differentiable,
     fallback,
+    once,
     one_row,
     step_name,
     stream_widths,
@@ -256,7 +257,11 @@ def _of_series(estimator: Forecaster, item: Any, baseline: Any, future: Any) -> 
     inputs = {each.name: each for each in model.inputs}
     others = () if known is None else (known[0].astype(np.float32),)
     given = [inputs["x"], *([inputs["future"]] if others else [])]
-    function = Differentiable(keras.Model(given, model.output["forecast"]))
+    function = once(
+        estimator,
+        "differentiable forecast",
+        lambda: Differentiable(keras.Model(given, model.output["forecast"])),
+    )
     mean = np.broadcast_to(fallback(estimator), x.shape).astype(np.float32)
     base = mean if baseline is None else _like(baseline, x)
     names = [str(name) for name in estimator.columns_.inputs]

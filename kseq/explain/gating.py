@@ -22,6 +22,7 @@ from kseq.explain.subjects import (
     Row,
     check_estimator,
     embedded,
+    once,
     one_row,
     recurrent_layers,
     step_name,
@@ -189,7 +190,7 @@ def _seen(
         read = outer.input[0] if isinstance(outer.input, list) else outer.input
         pairs.append((id(read), id(outer.output)))
         wanted |= {id(each): each for each in (read, outer.output) if each is not inputs[0]}
-    model = keras.Model(inputs, list(wanted.values()))
+    model = once(estimator, "gated", lambda: keras.Model(inputs, list(wanted.values())))
     tensors = [
         ops.convert_to_tensor(array, tensor.dtype)
         for array, tensor in zip(given, inputs, strict=True)

@@ -6,9 +6,9 @@ with pixels from 0 to 1; of forecasts the windows with their level taken off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -26,6 +26,7 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain.gradients import Differentiable
 from kseq.layers.recurrent import Recurrence
 
+Made = TypeVar("Made")
 _STEPS = 8192  # that are worked on together, padding included
 _PIXELS = 2**20  # or of clips so many pixels
 
@@ -72,9 +73,22 @@ def differentiable(estimator: Estimator, head: str = "tags") -> Differentiable:
         head: Which scores, of a network with tags and labels.
     """
     network = estimator._models.network
-    scores = network.output[head] if isinstance(network.output, dict) else network.output
-    others = [each for each in network.inputs if each.name in ("lengths", "future")]
-    return Differentiable(keras.Model([embedded(estimator), *others], scores))
+
+    def make() -> Differentiable:
+        scores = network.output[head] if isinstance(network.output, dict) else network.output
+        others = [each for each in network.inputs if each.name in ("lengths", "future")]
+        return Differentiable(keras.Model([embedded(estimator), *others], scores))
+
+    return once(estimator, f"differentiable {head}", make)
+
+
+def once(estimator: Estimator, what: str, make: Callable[[], Made]) -> Made:
+    """What is made of an estimator's models, made once: Keras keeps some memory of every model."""
+    derived = estimator._models.derived
+    if what not in derived:
+        derived[what] = make()
+    found: Made = derived[what]
+    return found
 
 
 def embedded(estimator: Estimator) -> Any:
@@ -157,7 +171,11 @@ def rows_of(estimator: Estimator, X: Any, most: int | None = None) -> list[Row]:
     if estimator.spec_.streams:
         network = estimator._models.network
         streams = [each for each in network.inputs if each.name in estimator.spec_.streams]
-        embed = Differentiable(keras.Model(streams, embedded(estimator)))
+        embed = once(
+            estimator,
+            "embedding",
+            lambda: Differentiable(keras.Model(streams, embedded(estimator))),
+        )
     else:
         scale = estimator._models.servable.get_layer("standardize")
     found: list[Row] = [Row(np.empty(0))] * len(sequences)
