@@ -51,6 +51,8 @@ SETS: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]], int]] = {
     "adding": ("adding", {}, {"model.cell": CELLS}, 1),
     "copy": ("copy", {}, {"data.steps": [21, 51, 101], "model.cell": CELLS}, 1),
 }  # fmt: skip
+# The pictures that the README shows.
+SHOWN = {"atis_pos": ("comparison", "reach"), "adding": ("reach",)}
 TITLES = {
     "atis_pos": "parts of speech (ATIS), accuracy",
     "japanese_vowels": "nine speakers (Japanese Vowels), accuracy",
@@ -72,10 +74,8 @@ def measure(name: str) -> dict[str, Any]:
         found = run_comparison(
             loaded, vary=vary, seeds=seeds, folder=Path(folder, "kept"), verbose=True
         )
-        for which in ("comparison", "reach"):
-            drawn = Path(folder, "kept", f"{which}.png")
-            if drawn.exists():
-                shutil.copy(drawn, PICTURES / f"{which}_{name}.png")
+        for which in SHOWN.get(name, ()):
+            shutil.copy(Path(folder, "kept", f"{which}.png"), PICTURES / f"{which}_{name}.png")
     return {
         "metric": found.metric,
         "compared": found.compared,

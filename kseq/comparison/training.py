@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import statistics
 import sys
 import time
@@ -119,7 +118,7 @@ def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None])
         "how": "" if each is None else each.how,
         "units": [] if each is None else each.units.tolist(),
         "together": _together(evaluation),
-        "test": _digest(evaluation),
+        "test": _digest(job.data.test, evaluation),
         "compared": evaluation.notes.get("compared", ""),
         "parameters": estimator.model_.count_params(),
         "epochs": estimator.n_iter_,
@@ -136,11 +135,10 @@ def _together(evaluation: Evaluation) -> int:
     return int(np.shape(evaluation.truth)[1]) if evaluation.task == "forecasting" else 1
 
 
-def _digest(evaluation: Evaluation) -> str:
-    """What tells the truth that was compared from others."""
-    truth = evaluation.truth
-    content = np.asarray(truth) if not isinstance(truth, list) else truth
-    return hashlib.sha256(str(joblib.hash(content)).encode()).hexdigest()[:16]
+def _digest(part: Part, evaluation: Evaluation) -> str:
+    """What tells what was asked, and the truth that was compared, from others."""
+    found: str = joblib.hash((part.X, part.y, evaluation.truth))
+    return found
 
 
 def _reach(estimator: Estimator, data: Dataset) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
     for number, (name, found) in enumerate(reaches.items()):
         colour = colours[number % len(colours)]
         style = _DASHES[number // len(colours) % len(_DASHES)]
-        label = f"{short(name)} ({'beyond' if found.lag is None else found.lag})"
+        label = f"{short(name, 24)} ({'beyond' if found.lag is None else found.lag})"
         _line(axes, found, colour, style, label)
     _dress(axes, list(reaches.values()))
     labels = axes.get_legend_handles_labels()[1]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.isotonic import isotonic_regression
 
 from kseq.metrics.evaluation import higher_is_better
 from kseq.report import canvas
@@ -107,14 +107,13 @@ def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
 
 
 def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
-    """Heights of labels that do not overlap, in the order of what they label."""
+    """Heights of labels that do not overlap, as near to what they label as can be, in its order."""
     low, high = axes.get_ylim()
-    least = (high - low) / 16
-    order = np.argsort(heights)
-    placed = np.array(heights, dtype=np.float64)
-    for before, after in itertools.pairwise(order):
-        placed[after] = max(placed[after], placed[before] + least)
-    return list(placed - (placed.mean() - np.mean(heights)))
+    order = np.argsort(heights, kind="stable")
+    least = (high - low) / 18 * np.arange(len(heights))
+    placed = np.empty(len(heights))
+    placed[order] = isotonic_regression(np.asarray(heights)[order] - least) + least
+    return list(placed)
 
 
 def score_over(rows: Sequence[Any], path: str, metric: str) -> Figure:

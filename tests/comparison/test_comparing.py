@@ -110,6 +110,17 @@ def test_other_test_parts_are_not_compared_with_each_other(here):
     assert [row.changes for row in naive] == [{"data.steps": 4}, {"data.steps": 6}]
 
 
+def test_the_same_targets_of_other_sequences_are_another_test_part(here):
+    recipe = {
+        "task": "classification",
+        "data": {"reader": "memory", "problem": "copy", "train": 40, "valid": 8, "test": 12},
+        "model": {"cell": "rnn", "units": 3},
+        "training": {"epochs": 1},
+    }
+    found = run_comparison(recipe, vary={"data.steps": [4, 6]}, seeds=1, folder=None)
+    assert [row.best for row in found.rows] == [True, False, True, False]
+
+
 def test_a_combination_that_fails_is_a_row_that_says_why(here, waves):
     found = run_comparison(classifier(), *waves, vary={"model.readout": ["last", "steps"]}, seeds=1)
     lost = found.rows[-1]
