@@ -24,6 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from scores import machine
 
+from kseq.report.wording import number
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results" / "comparison.json"
@@ -105,7 +107,7 @@ def table() -> str:
         naive = [row for row in entry["rows"] if not row["seeds"]]
         pick = min if entry["metric"] in ("mae", "mse") else max
         best = pick(naive, key=lambda row, metric=entry["metric"]: row[metric])
-        cells += [f"{best[entry['metric']]:.4g} ({best['name']})", ""]
+        cells += [f"{number(best[entry['metric']])} ({best['name']})", ""]
     lines += [
         "| " + " | ".join(cells) + " |",
         "",
@@ -118,7 +120,7 @@ def table() -> str:
 
 
 def _score(row: dict[str, Any], metric: str) -> str:
-    text = f"{row[metric]:.4g} ± {row['spread']:.2g}"
+    text = f"{number(row[metric])} ± {row['spread']:.1g}"
     return f"**{text}**" if row["noise"] or row["behind"] == 0 else text
 
 

@@ -113,12 +113,15 @@ def _show(found: Comparison, seeds: int) -> None:
     if found.held_out:
         out.print("there is no test part: a fifth of the training part was held out")
     out.print(comparison_table(found))
+    if any(row.difference is not None and row.difference.noise is None for row in found.rows):
+        out.print("(?): two seeds or more of each, and more test items, would tell noise from it")
     for row in found.unbeaten():
         out.print(f"nothing beats the naive answer {row.name}: {number(row.score)}", markup=False)
     failed = [row for row in found.rows if row.failed]
     for row in failed:
         out.print(f"{row.name}: {row.failed}", markup=False)
-    out.print(f"wrote {found.folder}/results.csv and pictures")
+    names = [path.name for path in found.written]
+    out.print(f"wrote {' and '.join(names)} in {found.folder}", markup=False)
 
 
 def comparison_table(found: Comparison) -> Table:
@@ -134,8 +137,7 @@ def comparison_table(found: Comparison) -> Table:
         if before is not None and row.test != before:
             table.add_section()
         before = row.test
-        alike = row.best or (row.difference is not None and row.difference.noise)
-        style = "dim" if row.naive else "bold" if alike else ""
+        style = "dim" if row.naive else "bold" if row.alike else ""
         table.add_row(*(Text(cell, style=style) for cell in (row.name, *_cells(row))))
     return table
 
@@ -149,7 +151,7 @@ def _cells(row: Row) -> list[str]:
     elif row.difference is not None:
         behind = number(row.difference.behind)
         if row.difference.noise is None:
-            behind += " (one seed)"
+            behind += " (?)"
         elif row.difference.noise:
             behind += " (noise)"
     parameters, memory = row.mean("parameters"), row.mean("memory")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import keras
+
 from kseq.comparison.result import Result
 from kseq.comparison.training import Job, run
 from kseq.comparison.worker import MARK
@@ -26,23 +28,32 @@ def run_apart(job: Job) -> Iterator[Result]:
     run here, and nobody knows their memory.
     """
     module = builders.get(job.recipe.fill().model["builder"]).__module__
-    if module == "__main__" or importlib.util.find_spec(module) is None:
+    if not _elsewhere(module):
         yield from run(job, alone=False)
         return
     # The data goes along, so nobody there needs the reader.
     job = replace(job, recipe=job.recipe.replace("data", {}))
     ended = set()
     with tempfile.TemporaryDirectory(prefix="kseq-") as folder:
-        file, noise = Path(folder, "job.pickle"), Path(folder, "noise")
-        file.write_bytes(pickle.dumps({"job": job, "modules": [module]}))
+        file, errors = Path(folder, "job.pickle"), Path(folder, "errors")
+        settings = {
+            "policy": keras.config.dtype_policy().name,
+            "floatx": keras.config.floatx(),
+        }
+        file.write_bytes(pickle.dumps({"job": job, "modules": [module], **settings}))
         with (
-            noise.open("wb") as said,
+            errors.open("wb") as said,
             subprocess.Popen(
-                [sys.executable, "-m", "kseq.comparison.worker", str(file)],
-                stdin=subprocess.DEVNULL,
+                # Not the working folder before all others: a file there may be called copy.py.
+                [sys.executable, "-P", "-m", "kseq.comparison.worker", str(file)],
+                stdin=subprocess.PIPE,  # says when this process is gone
                 stdout=subprocess.PIPE,
                 stderr=said,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join([p for p in sys.path if p])},
+                env={
+                    **os.environ,
+                    "KERAS_BACKEND": keras.config.backend(),
+                    "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                },
                 encoding="utf-8",
             ) as process,
         ):
@@ -56,16 +67,25 @@ def run_apart(job: Job) -> Iterator[Result]:
                 process.wait()
             finally:
                 process.kill()
-        last = noise.read_text(encoding="utf-8", errors="replace")
-    for number, seed in job.seeds:
+        last = errors.read_text(encoding="utf-8", errors="replace")
+    for number, key, seed in job.seeds:
         if number not in ended:
             yield Result(
                 number=number,
+                key=key,
                 changes=job.changes,
                 seed=seed,
-                status="lost",
+                status="failed",
                 reason=_died(process.returncode, last),
             )
+
+
+def _elsewhere(module: str) -> bool:
+    """Whether another process can import it."""
+    try:
+        return module != "__main__" and importlib.util.find_spec(module) is not None
+    except ValueError:  # made by hand
+        return False
 
 
 def _died(code: int, said: str) -> str:

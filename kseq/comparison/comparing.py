@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,31 +14,28 @@ from typing import Any
 
 from kseq.comparison.apart import run_apart
 from kseq.comparison.board import Board
+from kseq.comparison.identity import key_of
+from kseq.comparison.output import write
 from kseq.comparison.result import Result, Results
 from kseq.comparison.shared import Shared
-from kseq.comparison.table import Row, as_csv, records, rows
+from kseq.comparison.table import Row, records, rows
 from kseq.comparison.training import Job
-from kseq.comparison.variants import Variant, variants
+from kseq.comparison.variants import Variant, name_of, variants
 from kseq.data.dataset import Dataset
 from kseq.errors import (
     DataError,
     DataTypeError,
-    MissingExtraError,
     RecipeError,
     TrainingError,
     shown,
 )
 from kseq.estimators.base import Estimator
 from kseq.estimators.load import from_recipe
-from kseq.explain.reaches import draw_reaches
 from kseq.metrics.evaluation import METRICS, higher_is_better
 from kseq.parts import check_parts
 from kseq.recipe import Recipe
 from kseq.registry import suggest
-from kseq.report import canvas, comparisons
 from kseq.run import as_recipe, beside, check_fit
-
-_MOST_REACHES = 8  # that can be told apart in a picture
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,19 @@ class Comparison:
         metric: What was compared.
         paths: What varied.
         rows: The combinations, best first on each test part, and the naive answers to it.
-        folder: Where results, table and pictures are; None where they were not kept.
         compared: What the scores are of, in words.
         held_out: Whether there was no test part, so that a share of the training part was taken.
+        folder: Where results, table and pictures are; None where they were not kept.
+        written: The table and the pictures there.
     """
 
     metric: str
     paths: tuple[str, ...]
     rows: list[Row] = field(repr=False)
-    folder: Path | None
     compared: str
     held_out: bool
+    folder: Path | None = None
+    written: list[Path] = field(default_factory=list)
 
     def unbeaten(self) -> list[Row]:
         """Naive answers that no combination beats on their test part."""
@@ -93,8 +94,8 @@ def compare(
     Each combination is trained with several seeds, in a process of its own that tells its peak
     memory. `spread` is the standard deviation over seeds, `behind` how far the mean is from the
     best one, and `noise` whether that may be chance, of seeds and of test items (see
-    `kseq.comparison.noise.differences`). Naive answers are rows too. After an interruption the
-    same call goes on with the trainings that are missing.
+    `kseq.comparison.noise.differences`). Naive answers are rows too. Trainings that ended are kept
+    in a folder and not run again, whatever else is compared there later.
 
     Args:
         estimator_or_recipe: An unfitted estimator; or a recipe, its values, or the path of its
@@ -174,47 +175,53 @@ def run_comparison(
     _check_metric(metric, recipe)
     data = Shared(X, y, validation_data, test_data)
     jobs = [
-        Job(
-            variant.recipe,
-            variant.changes,
-            [(variant.number * seeds + k, variant.recipe.seed + k) for k in range(seeds)],
-            metric,
-            data.of(variant.recipe),
-        )
+        Job(variant.recipe, variant.changes, [], metric, data.of(variant.recipe))
         for variant in found
     ]
     _check(jobs)
-    identity = {
-        "recipe": recipe.to_dict(),
-        "vary": {path: list(values) for path, values in vary.items()},
-        "seeds": seeds,
-        "metric": metric,
-        "data": sorted(set(data.digests)),
-    }
     with ExitStack() as stack:
         if folder is None and X is not None:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kseq-")))
         else:
             place = Path(folder or Path("comparisons") / recipe.name)
-        results = stack.enter_context(Results(place, identity, fresh=fresh))
+        results = stack.enter_context(Results(place, {}, fresh=fresh))
         board = stack.enter_context(Board(len(jobs) * seeds, show=verbose))
-        board.going_on(results.resumed)
-        for job in jobs:
-            left = [pair for pair in job.seeds if pair[0] not in results.outcomes]
-            if left:
-                board.begun(job.changes)
-                for result in run_apart(replace(job, seeds=left)):
-                    if result.status == "lost":
-                        results.outcomes[result.number] = result
-                    else:
-                        results.keep(result)
-                    board.ended(result)
-        done = [results.outcomes[number] for number in sorted(results.outcomes)]
+        ended = _trained(jobs, seeds, data, results, board)
         kept = None if folder is None and X is not None else place
-        comparison = _compared(found, done, tuple(vary), kept, data.held_out)
+        comparison = _compared(found, ended, tuple(vary), data.held_out)
         if kept is not None:
-            _write(results, comparison)
+            written = write(results, comparison.rows, comparison.paths, comparison.metric)
+            comparison = replace(comparison, folder=kept, written=written)
     return comparison
+
+
+def _trained(
+    jobs: Sequence[Job], seeds: int, data: Shared, results: Results, board: Board
+) -> list[list[Result]]:
+    """How the trainings of each combination ended; those that are kept are not run again."""
+    kept = {result.key: result for result in results.outcomes.values()}
+    free = itertools.count(max(results.outcomes, default=-1) + 1)
+    ended: list[list[Result]] = []
+    wanted = []
+    for job in jobs:
+        digest = data.digest(job.recipe)
+        runs = [job.recipe.replace("seed", job.recipe.seed + place) for place in range(seeds)]
+        wanted.append([(key_of(run, digest, job.metric), run.seed) for run in runs])
+    board.going_on(sum(key in kept for each in wanted for key, _ in each))
+    for job, each in zip(jobs, wanted, strict=True):
+        mine = {key: kept[key] for key, _ in each if key in kept}
+        left = [(next(free), key, seed) for key, seed in each if key not in kept]
+        if left:
+            board.begun(job.changes)
+            for result in run_apart(replace(job, seeds=left)):
+                if result.status == "done":
+                    results.keep(result)
+                elif result.reason.startswith("metric: "):  # of every training alike
+                    raise RecipeError(result.reason)
+                mine[result.key] = result
+                board.ended(result)
+        ended.append([mine[key] for key, _ in each if key in mine])
+    return ended
 
 
 def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
@@ -234,8 +241,10 @@ def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
 
 
 def _check_metric(metric: str | None, recipe: Recipe) -> None:
-    known = METRICS[recipe.task["kind"]]
-    if metric is not None and metric not in known and not metric.startswith("csi_"):
+    kind = recipe.task["kind"]
+    known = METRICS[kind]
+    counts = kind == "video" and str(metric).startswith("csi_")  # at any threshold
+    if metric is not None and metric not in known and not counts:
         raise RecipeError(
             f"metric: {shown(metric)} is none of this task{suggest(metric, list(known))}; there "
             f"are {', '.join(known)}"
@@ -243,50 +252,46 @@ def _check_metric(metric: str | None, recipe: Recipe) -> None:
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    """Does what comes before a training: what is wrong with the data shows here, not in a row."""
+    """Does what comes before a training: what is wrong shows here, and not in a row.
+
+    Raises:
+        DataError: If the data does not hold.
+        RecipeError: With the mistakes of all combinations that cannot be built.
+    """
+    mistakes: dict[str, None] = {}
+    seen = set()
     for job in jobs:
         check_parts(from_recipe(job.recipe), job.data)
-    first = jobs[0]
-    with beside(first.recipe):
-        check_fit(
-            from_recipe(first.recipe), Dataset(train=first.data.train, valid=first.data.valid)
-        )
+        recipe = job.recipe
+        built = json.dumps([recipe.task, recipe.model, recipe.data], sort_keys=True)
+        if built in seen:
+            continue
+        seen.add(built)
+        try:
+            with beside(recipe):
+                check_fit(from_recipe(recipe), Dataset(train=job.data.train, valid=job.data.valid))
+        except RecipeError as error:
+            mistakes |= {f"{each} (of {name_of(job.changes)})": None for each in error.mistakes}
+    if mistakes:
+        raise RecipeError(list(mistakes), jobs[0].recipe.source)
 
 
 def _compared(
     found: Sequence[Variant],
-    results: Sequence[Result],
+    ended: Sequence[Sequence[Result]],
     paths: tuple[str, ...],
-    folder: Path | None,
     held_out: bool,
 ) -> Comparison:
-    done = [result for result in results if result.score is not None]
+    every = [result for results in ended for result in results]
+    done = [result for result in every if result.score is not None]
     if not done:
-        reasons = "; ".join(dict.fromkeys(result.reason for result in results if result.reason))
+        reasons = "; ".join(dict.fromkeys(result.reason for result in every if result.reason))
         raise TrainingError(f"no training came to a score: {reasons}")
     metric = done[0].metric
     return Comparison(
         metric=metric,
         paths=paths,
-        rows=rows(found, results, metric),
-        folder=folder,
+        rows=rows(found, ended, metric),
         compared=done[0].compared,
         held_out=held_out,
     )
-
-
-def _write(results: Results, comparison: Comparison) -> None:
-    """Writes `results.csv` and, where matplotlib is installed, the pictures."""
-    results.write(results.folder / "results.csv", as_csv(comparison.records()))
-    reaches = {row.name: row.reaches()[0] for row in comparison.rows if row.reaches()}
-    try:
-        drawn = {
-            "comparison": comparisons.picture(comparison.rows, comparison.paths, comparison.metric)
-        }
-        if reaches:
-            drawn["reach"] = draw_reaches(dict(list(reaches.items())[:_MOST_REACHES]))
-    except MissingExtraError:
-        return  # the table says the same
-    with results.writing():
-        for name, figure in drawn.items():
-            canvas.write(figure, results.folder / f"{name}.png")

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from kseq.comparison.result import Result
 
 _RESAMPLES = 2000
+_HORIZONS = 3  # of a block of windows
 _CHUNK = 4_000_000  # numbers of a table of resamples
 LEVEL = 0.05
 
@@ -23,8 +24,8 @@ class Difference:
     Args:
         behind: The difference of their mean scores, positive where this one is worse.
         error: Its standard error; NaN where it is not known.
-        p: How often chance alone would make one so large, corrected for as many differences as are
-            looked at (Holm 1979); NaN where it is not known.
+        p: How often chance alone would make one so large, corrected for as many pairs as there are
+            (Holm 1979), since the best one was chosen among them; NaN where it is not known.
     """
 
     behind: float
@@ -43,9 +44,10 @@ def differences(
     """What each combination is behind the best one, which itself is None.
 
     Two things are left to chance: the seed of a training, and which items the test has. The first
-    is known from the scores of several seeds; the second from a bootstrap over the test items, the
-    same ones for both combinations. Windows of a forecast that overlap are drawn as blocks. The
-    standard error holds both, and the p value is that of a t test with Welch's degrees of freedom.
+    is known from the scores of two seeds or more, of both combinations; the second from a bootstrap
+    over the test items, the same ones for both, where the score is one of sums over items. Windows
+    of a forecast that overlap are drawn in blocks of three horizons. The standard error holds both,
+    and the p value is that of a t test with Welch's degrees of freedom.
 
     Args:
         combinations: The trainings of each that came to a score, all on the same test items.
@@ -67,20 +69,21 @@ def differences(
             found.append(None)
             continue
         behind = sign * float(scores[best].mean() - mine.mean())
-        parts = [(each.var(ddof=1) / len(each), len(each) - 1) for each in (mine, scores[best])
-                 if len(each) > 1]  # fmt: skip
+        both = (mine, scores[best])
+        if min(map(len, both)) < 2 or (drawn is not None and drawn[1] < 2):
+            found.append(Difference(behind, math.nan, math.nan))
+            continue
+        parts = [(float(each.var(ddof=1)) / len(each), len(each) - 1) for each in both]
         if drawn is not None:
             values, observations = drawn
             spread = float(np.var(values[place] - values[best], ddof=1))
-            parts.append((spread, max(observations - 1, 1)))
+            parts.append((spread, observations - 1))
         found.append(_tested(behind, parts))
     return _corrected(found)
 
 
 def _tested(behind: float, parts: Sequence[tuple[float, int]]) -> Difference:
     """A t test of a difference with variances and their degrees of freedom (Welch 1947)."""
-    if not parts:
-        return Difference(behind, math.nan, math.nan)
     variance = sum(v for v, _ in parts)
     if variance <= 0:
         return Difference(behind, 0.0, 1.0 if behind == 0 else 0.0)
@@ -95,10 +98,11 @@ def _corrected(found: Sequence[Difference | None]) -> list[Difference | None]:
         key=lambda place: found[place].p,  # type: ignore[union-attr]
     )
     result, largest = list(found), 0.0
+    pairs = len(found) * (len(found) - 1) // 2
     for rank, place in enumerate(known):
         each = found[place]
         assert each is not None
-        largest = max(largest, min(1.0, (len(known) - rank) * each.p))
+        largest = max(largest, min(1.0, (pairs - rank) * each.p))
         result[place] = Difference(each.behind, each.error, largest)
     return result
 
@@ -117,7 +121,8 @@ def _drawn(
         return None
     items = len(tables[0][0].sums)  # type: ignore[union-attr]
     together = max(result.together for results in combinations for result in results)
-    block = max(1, min(together, items // 2))
+    # Blocks of one horizon would lose a third of the variance of windows that overlap.
+    block = 1 if together == 1 else max(1, min(_HORIZONS * together, items // 2))
     rng = np.random.default_rng(seed)
     values: list[list[np.ndarray]] = [[] for _ in tables]
     size = max(1, _CHUNK // items)
@@ -126,7 +131,7 @@ def _drawn(
         for place, row in enumerate(tables):
             each = [t.score(counts @ t.sums) for t in row if t is not None]
             values[place].append(np.mean(each, axis=0))
-    return [np.concatenate(parts) for parts in values], max(2, items // block)
+    return [np.concatenate(parts) for parts in values], items // together
 
 
 def _counts(rng: np.random.Generator, resamples: int, items: int, block: int) -> np.ndarray:

@@ -18,11 +18,11 @@ class Result:
     """One training of one combination.
 
     Args:
-        number: Of the training.
+        number: Of the training in its folder.
+        key: What tells it from all others: recipe, seed, data, versions.
         changes: The values of the paths that vary.
         seed: Of the training.
-        status: `done`; `failed`; or `lost`, where its process ended before it did, which is not
-            kept, so that the next call tries again.
+        status: `done`; or `failed`, which is not kept, so that the next call tries again.
         metric: What is compared.
         metrics: All metrics on the test part.
         baselines: Those of the naive baselines.
@@ -37,17 +37,18 @@ class Result:
         seconds: Wall time of the training.
         epoch_seconds: The median epoch, with its validation.
         predict_seconds: One prediction of one item, the median.
-        memory: Bytes that training and scoring took beyond what the process had before; None
-            where it is not known.
+        memory: Bytes that training and scoring took beyond what the process had before; known on
+            Linux, of the first training of a process.
         reach: How far back the model remembers: what `kseq.explain.Reach` holds of it; empty where
             nobody can tell.
         reason: Why it failed.
     """
 
     number: int
+    key: str
     changes: dict[str, Any]
     seed: int
-    status: Literal["done", "failed", "lost"]
+    status: Literal["done", "failed"]
     metric: str = ""
     metrics: dict[str, float | None] = field(default_factory=dict)
     baselines: dict[str, dict[str, float | None]] = field(default_factory=dict)

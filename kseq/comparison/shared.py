@@ -24,17 +24,26 @@ class Shared:
 
     def __init__(self, X: Any, y: Any, validation_data: Any, test_data: Any) -> None:
         self.given = None if X is None else (X, y, validation_data, test_data)
-        self.digests: list[str] = []
         self.held_out = False
-        self._read_before: dict[str, Dataset] = {}
+        self._read_before: dict[str, tuple[Dataset, str]] = {}
         self._divided: dict[str, Dataset] = {}
 
-    def of(self, recipe: Recipe) -> Dataset:
-        """What a combination is trained and scored on."""
+    def digest(self, recipe: Recipe) -> str:
+        """What tells the data of a combination from others."""
+        read, digest = self._whole(recipe)
+        held = None if read.test is not None else recipe.seed  # by which a part is held out
+        found: str = joblib.hash((digest, held))
+        return found
+
+    def _whole(self, recipe: Recipe) -> tuple[Dataset, str]:
         key = json.dumps(recipe.data, sort_keys=True)
         if key not in self._read_before:
             self._read_before[key] = self._read(recipe)
-        data = self._read_before[key]
+        return self._read_before[key]
+
+    def of(self, recipe: Recipe) -> Dataset:
+        """What a combination is trained and scored on."""
+        data, _ = self._whole(recipe)
         if data.test is not None:
             return data
         # What is held out may depend on the window and the horizon.
@@ -43,17 +52,15 @@ class Shared:
             self._divided[key] = self._divide(recipe, data)
         return self._divided[key]
 
-    def _read(self, recipe: Recipe) -> Dataset:
+    def _read(self, recipe: Recipe) -> tuple[Dataset, str]:
         if self.given is None:
             data = read_data(recipe)
-            self.digests.append(joblib.hash((sorted(data.files.items()), recipe.data)))
-        else:
-            X, y, valid, test = self.given
-            data = as_dataset(recipe, X, y, valid)
-            if test is not None:
-                data = replace(data, test=_test(recipe, test))
-            self.digests.append(joblib.hash(self.given))
-        return data
+            return data, joblib.hash((sorted(data.files.items()), dict(recipe.fill().data)))
+        X, y, valid, test = self.given
+        data = as_dataset(recipe, X, y, valid)
+        if test is not None:
+            data = replace(data, test=_test(recipe, test))
+        return data, joblib.hash(self.given)
 
     def _divide(self, recipe: Recipe, data: Dataset) -> Dataset:
         """Holds a share of the training part out, to be scored on."""
@@ -64,7 +71,13 @@ class Shared:
             )
         self.held_out = True
         settings = Search(space={}, holdout=_HELD_OUT)
-        (split,) = splits(recipe.fill(), settings, Dataset(train=data.train))
+        try:
+            (split,) = splits(recipe.fill(), settings, Dataset(train=data.train))
+        except DataError:
+            raise DataError(
+                "data: has no test part, and a fifth of the training part cannot be held out for "
+                "it; give data.test or data.split, or in Python test_data"
+            ) from None
         return replace(data, train=split.train, test=split.scored)
 
 

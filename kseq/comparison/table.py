@@ -57,7 +57,8 @@ class Row:
         """How far back the models of its trainings remember."""
         found = [result.reach for result in self.results if result.reach]
         return [
-            Reach(np.array(each["norms"]), np.array(each["counts"]), each["step"]) for each in found
+            Reach(np.array(each["norms"], np.float64), np.array(each["counts"]), each["step"])
+            for each in found
         ]
 
     @property
@@ -75,18 +76,29 @@ class Row:
         return None if math.isinf(median) else median, longest
 
     @property
+    def alike(self) -> bool:
+        """Whether it is the best, or not told apart from it."""
+        return self.best or bool(self.difference is not None and self.difference.noise)
+
+    @property
     def failed(self) -> str:
         """Why trainings failed; empty where none did."""
-        return "; ".join(dict.fromkeys(r.reason for r in self.results if r.status != "done"))
+        return "; ".join(dict.fromkeys(r.reason for r in self.results if r.status == "failed"))
 
 
-def rows(variants: Sequence[Variant], results: Sequence[Result], metric: str) -> list[Row]:
-    """The rows of the table, best first on each test part, in the order in which these came."""
+def rows(variants: Sequence[Variant], ended: Sequence[Sequence[Result]], metric: str) -> list[Row]:
+    """The rows of the table, best first on each test part, in the order in which these came.
+
+    Args:
+        variants: The combinations.
+        ended: The trainings of each.
+        metric: What is compared.
+    """
     higher = higher_is_better(metric)
     groups: dict[str, list[tuple[Variant, list[Result]]]] = {}
     lost = []
-    for variant in variants:
-        mine = [result for result in results if result.changes == variant.changes]
+    for variant, trainings in zip(variants, ended, strict=True):
+        mine = list(trainings)
         done = [result for result in mine if result.score is not None]
         if done:
             groups.setdefault(done[0].test, []).append((variant, mine))
@@ -119,19 +131,27 @@ def rows(variants: Sequence[Variant], results: Sequence[Result], metric: str) ->
 def _naive(
     members: Sequence[tuple[Variant, Sequence[Result]]], test: str, metric: str
 ) -> list[Row]:
-    """The naive answers to a test part; a path counts that has one value in all of its rows."""
-    changes = [variant.changes for variant, _ in members]
-    shared = {
+    """The naive answers to a test part; a path counts that has one value where an answer is."""
+    answers: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for variant, mine in members:
+        first = next(result for result in mine if result.score is not None)
+        for name, values in first.baselines.items():
+            value = values.get(metric)
+            if value is not None:
+                answers.setdefault((name, value), []).append(variant.changes)
+    return [
+        Row(name, _shared(changes), test, value, naive=True)
+        for (name, value), changes in answers.items()
+    ]
+
+
+def _shared(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The values that all have in common."""
+    return {
         path: value
         for path, value in changes[0].items()
         if all(other[path] == value for other in changes)
     }
-    first = next(r for r in members[0][1] if r.score is not None)
-    return [
-        Row(name, shared, test, values[metric], naive=True)
-        for name, values in first.baselines.items()
-        if values.get(metric) is not None
-    ]
 
 
 def records(found: Sequence[Row], paths: Sequence[str], metric: str) -> list[dict[str, Any]]:

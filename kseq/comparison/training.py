@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
+import math
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -17,7 +17,7 @@ import numpy as np
 
 from kseq.comparison.result import Result
 from kseq.data.dataset import Dataset, Part
-from kseq.errors import DataError, KseqError, RecipeError
+from kseq.errors import KseqError, RecipeError, TrainingError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
@@ -27,9 +27,6 @@ from kseq.metrics.by_item import by_item
 from kseq.metrics.evaluation import Evaluation
 from kseq.recipe import Recipe
 from kseq.run import beside, fit, items_of_test, score
-
-with contextlib.suppress(ImportError):  # it is not there on Windows
-    import resource
 
 _SEQUENCES, _PROJECTIONS = 16, 4  # of the reach
 _PREDICTIONS = 15  # of one item, after one that is not timed
@@ -42,25 +39,24 @@ class Job:
     Args:
         recipe: What is trained.
         changes: The values of the paths that vary.
-        seeds: The number of each training, and its seed.
+        seeds: The number of each training, its key and its seed.
         metric: What is compared; None is the primary metric.
         data: What it is trained and scored on.
     """
 
     recipe: Recipe
     changes: dict[str, Any]
-    seeds: list[tuple[int, int]]
+    seeds: list[tuple[int, str, int]]
     metric: str | None
     data: Dataset
 
 
 class Clock(keras.callbacks.Callback):
-    """Times epochs, and does something after each."""
+    """Times epochs."""
 
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.seconds: list[float] = []
-        self.then = then
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -68,35 +64,34 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.seconds.append(time.perf_counter() - self._began)
-        self.then()
 
     def median(self) -> float | None:
         """The median epoch; the first one, in which functions are traced, counts where alone."""
         return statistics.median(self.seconds[1:] or self.seconds) if self.seconds else None
 
 
-def run(job: Job, *, alone: bool, then: Callable[[], None] = lambda: None) -> Iterator[Result]:
+def run(job: Job, *, alone: bool) -> Iterator[Result]:
     """Trains with each seed. What goes wrong stands in the results.
 
     Args:
         job: What to train.
         alone: Whether this process does nothing else, so that its memory is that of the trainings.
-        then: What is done after each epoch.
     """
-    for number, seed in job.seeds:
-        how: dict[str, Any] = {"number": number, "changes": job.changes, "seed": seed}
-        before = _resident() if alone else None
+    for place, (number, key, seed) in enumerate(job.seeds):
+        how: dict[str, Any] = {"number": number, "key": key, "changes": job.changes, "seed": seed}
+        # Later ones live in what the first one has left behind.
+        before = _memory(anew=True) if alone and not place else None
         try:
-            yield Result(**how, **_measured(job, seed, before, then))
+            yield Result(**how, **_measured(job, seed, before))
         except KseqError as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())
             yield Result(**how, status="failed", reason=reason)
         gc.collect()
 
 
-def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None]) -> dict[str, Any]:
+def _measured(job: Job, seed: int, before: int | None) -> dict[str, Any]:
     estimator = from_recipe(job.recipe.replace("seed", seed))
-    clock, began = Clock(then), time.monotonic()
+    clock, began = Clock(), time.monotonic()
     with beside(job.recipe):
         fit(estimator, Dataset(train=job.data.train, valid=job.data.valid), [clock])
     seconds = time.monotonic() - began
@@ -107,8 +102,10 @@ def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None])
     if metric not in evaluation.metrics:
         known = ", ".join(evaluation.metrics)
         raise RecipeError(f"metric: {metric} is not measured on these data; there are {known}")
+    if not math.isfinite(evaluation.metrics[metric]):
+        raise TrainingError(f"{metric} has no value on the test part")
     each = by_item(evaluation, metric)
-    peak = _peak() if before is not None else None
+    peak = None if before is None else _memory()
     return {
         "status": "done",
         "metric": metric,
@@ -118,7 +115,7 @@ def _measured(job: Job, seed: int, before: int | None, then: Callable[[], None])
         "how": "" if each is None else each.how,
         "units": [] if each is None else each.units.tolist(),
         "together": _together(evaluation),
-        "test": _digest(job.data.test, evaluation),
+        "test": _digest(job.data, evaluation),
         "compared": evaluation.notes.get("compared", ""),
         "parameters": estimator.model_.count_params(),
         "epochs": estimator.n_iter_,
@@ -135,9 +132,13 @@ def _together(evaluation: Evaluation) -> int:
     return int(np.shape(evaluation.truth)[1]) if evaluation.task == "forecasting" else 1
 
 
-def _digest(part: Part, evaluation: Evaluation) -> str:
-    """What tells what was asked, and the truth that was compared, from others."""
-    found: str = joblib.hash((part.X, part.y, evaluation.truth))
+def _digest(data: Dataset, evaluation: Evaluation) -> str:
+    """What tells the items that were asked about from others, whatever is known of each."""
+    part: Any = data.test
+    lengths = [np.shape(each)[:1] for each in part.X] if not isinstance(part.X, dict) else []
+    found: str = joblib.hash(
+        (evaluation.truth, lengths, part.ids, part.index, sorted(data.files.items()))
+    )
     return found
 
 
@@ -150,7 +151,7 @@ def _reach(estimator: Estimator, data: Dataset) -> dict[str, Any]:
             sequences=_SEQUENCES,
             projections=_PROJECTIONS,
         )
-    except DataError:  # too short for a window
+    except Exception:  # what is said about a training that ended must not lose it
         return {}
     return {"norms": found.norms.tolist(), "counts": found.counts.tolist(), "step": found.step}
 
@@ -172,35 +173,27 @@ def _question(estimator: Estimator, part: Part) -> Callable[[], Any]:
     asked: Any = estimator
     X: Any = part.X
     if isinstance(estimator, Forecaster):
-        future = None
-        if estimator.columns_.future:
-            tables = X if isinstance(X, list) else [X]
-            horizon = int(estimator.horizon)
-            ahead = [
-                {name: table[name][:horizon] for name in estimator.columns_.future}
-                for table in tables
-            ]
-            future = ahead if isinstance(X, list) else ahead[0]
-        return lambda: asked.predict(future=future)
+        window = np.stack(estimator._tails[:1])
+        ahead = len(estimator.columns_.future)
+        known = np.zeros((1, int(estimator.horizon), ahead)) if ahead else None
+        return lambda: estimator._run(window, known)
     if isinstance(estimator, VideoPredictor):
         clip = X[0][None, : int(estimator.window)]
         return lambda: asked.predict(clip)
     return lambda: asked.predict(X[:1])
 
 
-def _resident() -> int | None:
-    """Bytes of memory that the process has now; None where that is not known."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except (OSError, NameError, ValueError):
-        return _peak()
+def _memory(*, anew: bool = False) -> int | None:
+    """Bytes of memory that the process had at most; None where that is not known.
 
-
-def _peak() -> int | None:
-    """Bytes of memory that the process had at most; None where that is not known."""
+    Args:
+        anew: Whether to forget what it had at most before, which is also what a parent had.
+    """
     try:
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    except NameError:
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        (most,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return int(most) * 1024
+    except (OSError, ValueError):
         return None
-    return most if sys.platform == "darwin" else most * 1024

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kseq.errors import RecipeError, shown
+from kseq.metrics.evaluation import plain
 from kseq.recipe import Recipe
 from kseq.search.space import same, with_changes
 
@@ -84,15 +85,15 @@ def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]
         ['gru, units 8', 'gru, units 16', 'lstm, units 8', 'lstm, units 16']
     """
     recipe.validate()
-    _check(vary)
+    vary = _checked(vary)
     count = 1
     for values in vary.values():
         count *= len(values)
     if count > MOST:
         raise RecipeError(f"vary: {count:,} combinations; at most {MOST} are compared, vary less")
     found, mistakes = [], []
-    for number, values in enumerate(itertools.product(*vary.values())):
-        changes = dict(zip(vary, values, strict=True))
+    for number, chosen in enumerate(itertools.product(*vary.values())):
+        changes = dict(zip(vary, chosen, strict=True))
         try:
             variant = Variant(number, changes, with_changes(recipe, changes))
             variant.recipe.validate()
@@ -106,7 +107,8 @@ def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]
     return found
 
 
-def _check(vary: Any) -> None:
+def _checked(vary: Any) -> dict[str, list[Any]]:
+    """The values as they would stand in a recipe."""
     if not isinstance(vary, Mapping) or not vary:
         raise RecipeError(
             "vary: expected recipe paths with the values of each, such as "
@@ -123,3 +125,4 @@ def _check(vary: Any) -> None:
             mistakes.append(f"vary: {path}: has a value twice, in {shown(list(values))}")
     if mistakes:
         raise RecipeError(mistakes)
+    return {path: plain(list(values)) for path, values in vary.items()}

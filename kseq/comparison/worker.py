@@ -10,9 +10,12 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import keras
 
 from kseq.comparison.training import run
 
@@ -25,23 +28,26 @@ def main(arguments: Sequence[str]) -> int:
     Args:
         arguments: The file that the job is pickled in: by the same user on the same machine.
     """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     given = pickle.loads(Path(arguments[0]).read_bytes())
     for module in given["modules"]:  # that bring what the recipe names
         importlib.import_module(module)
-    parent = os.getppid()
-
-    def watch() -> None:
-        if os.name != "nt" and os.getppid() != parent:
-            os._exit(1)  # nobody waits for the result
-
+    keras.config.set_floatx(given["floatx"])
+    keras.config.set_dtype_policy(given["policy"])
     with _told() as tell:
-        for result in run(given["job"], alone=True, then=watch):
+        for result in run(given["job"], alone=True):
             tell(MARK + json.dumps(result.to_dict()))
     return 0
 
 
+def _end_with_parent() -> None:
+    """Standard input ends when the parent does; nobody waits for a result then."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 @contextmanager
-def _told() -> Iterator:
+def _told() -> Iterator[Callable[[str], None]]:
     """Standard output for the results alone: whatever else is printed goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

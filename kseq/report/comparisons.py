@@ -21,8 +21,10 @@ _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#2b
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
-def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure:
+def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure | None:
     """The picture that fits: over the path by which the test parts differ, or against cost.
+
+    None where test parts differ by something that is no number.
 
     Args:
         rows: Those of the table; see `kseq.comparison.table.Row`.
@@ -40,6 +42,7 @@ def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure:
             numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
             if numbers and len(values) > 1 and len(tests) == len(values):
                 return score_over(shown, path, metric)
+        return None
     return score_and_cost(shown, metric)
 
 
@@ -77,15 +80,14 @@ def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
     places = [(row, row.mean(cost)) for row in models]
     known = [(row, unit * place) for row, place in places if place is not None]
     for row, place in known:
-        alike = row.best or (row.difference is not None and row.difference.noise)
         axes.errorbar(
             [place],
             [row.score],
             yerr=None if row.spread is None else [row.spread],
-            color=canvas.MODEL if row.best else canvas.TRAINING if not alike else canvas.MUTED,
+            color=canvas.MODEL if row.best else canvas.TRAINING if not row.alike else canvas.MUTED,
             marker="o",
             markersize=6,
-            markerfacecolor=None if alike else "white",
+            markerfacecolor=None if row.alike else "white",
             linewidth=1.2,
             capsize=2,
         )

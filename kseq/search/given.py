@@ -39,7 +39,7 @@ def as_dataset(recipe: Recipe, X: Any, y: Any, validation_data: Any) -> Dataset:
         return Dataset(train=train, valid=_part(recipe, validation_data, None, "", ahead))
     valid_X, valid_y, weight = validation_set(validation_data)
     if weight is not None:
-        raise DataError("validation_data: a search takes no weights; expected a pair (X, y)")
+        raise DataError("validation_data: weights are not taken here; expected a pair (X, y)")
     return Dataset(train=train, valid=_part(recipe, valid_X, valid_y, "validation ", ahead))
 
 
@@ -51,14 +51,14 @@ def _part(recipe: Recipe, X: Any, y: Any, name: str, ahead: bool) -> Part:
         ]
         return Part(X=tables if form.many else tables[0])
     if hasattr(X, "columns") and {"id", "time"} <= set(X.columns):
-        raise DataError("X: a search divides sequences; pass kseq.compat.from_long(X)[0]")
+        raise DataError("X: is a table of steps; pass kseq.compat.from_long(X)[0]")
     X = _plain(X)
     if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
         raise DataError(f"{name}X: expected sequences, got {type(X).__name__}")
     if ahead:
         return Part(X=X)
     if y is None:
-        raise DataError(f"{name}y: is missing; a search needs the target of each sequence")
+        raise DataError(f"{name}y: is missing; the target of each sequence is needed")
     y = _targets(y)
     same_length(len(X), y, f"{name}y")
     return Part(X=X, y=y)

@@ -43,7 +43,7 @@ def test_a_table_then_json_of_what_is_there(recipe, capsys):
         )
     ]
     assert "majority class" in out
-    assert "wrote comparisons/slopes/results.csv and pictures" in out
+    assert "wrote results.csv and comparison.png and reach.png in comparisons/slopes" in out
     assert said.splitlines()[0].startswith("1/4  units [3]  seed 3  accuracy ")
     assert main([*command, "--json", "--quiet"]) == 0
     out, said = capsys.readouterr()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,67 @@ from kseq.comparison import apart, comparing
 from kseq.comparison.comparing import run_comparison
 from kseq.comparison.result import Result
 from kseq.comparison.training import run
-from kseq.errors import ArtefactError, DataError, RecipeError, TrainingError
+from kseq.errors import DataError, RecipeError, TrainingError
 
 TINY = {"units": 4}
 VARY = {"model.cell": ["gru", "rnn"]}
+
+
+SHORT = {"epochs": 1, "batch_size": 16}
+
+
+def _tagging():
+    X = [["Ana", "met", "Bo"], ["Bo", "left"], ["we", "met", "Ana"]] * 8
+    y = [["B-name", "O", "B-name"], ["B-name", "O"], ["O", "O", "B-name"]] * 8
+    model = {"builder": "stacked_rnn", "units": 4, "embedding": {"width": 4}}
+    recipe = {"task": "tagging", "model": model, "training": SHORT}
+    return recipe, (X, y, {}), VARY
+
+
+def _texts():
+    X, y = ["good day", "bad night", "good night", "bad day"] * 8, ["up", "down", "up", "down"] * 8
+    model = {"units": 4, "embedding": {"width": 4}}
+    recipe = {"task": "classification", "model": model, "training": SHORT}
+    return recipe, (X, y, {}), VARY
+
+
+def _forecasts():
+    rng = np.random.default_rng(0)
+    series = [
+        {"load": np.sin(np.arange(n) / 3) + rng.normal(0, 0.1, n), "sun": rng.normal(size=n)}
+        for n in (90, 70)
+    ]
+    ends = [{name: rows[-25:] for name, rows in table.items()} for table in series]
+    ends[0] = {name: rows[-3:] for name, rows in series[0].items()}  # less than a horizon
+    task = {"kind": "forecasting", "window": 8, "horizon": 4, "target": "load",
+            "future_covariates": ["sun"]}  # fmt: skip
+    recipe = {"task": task, "model": TINY, "training": SHORT}
+    return recipe, (series, None, {"test_data": ends}), VARY
+
+
+def _numbers():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(int(n), 2)) for n in rng.integers(4, 9, 40)]
+    y = [x.sum(axis=1) for x in X]
+    recipe = {"task": {"kind": "regression", "per_step": True}, "model": TINY, "training": SHORT}
+    return recipe, (X, y, {}), VARY
+
+
+def _video():
+    clips = np.random.default_rng(0).random((12, 6, 12, 12))
+    model = {"builder": "conv_lstm", "filters": [2], "patch": 4}
+    task = {"kind": "video", "window": 3, "horizon": 2}
+    recipe = {"task": task, "model": model, "training": {"epochs": 1}}
+    return recipe, (clips, None, {}), {"model.filters": [[2], [3]]}
+
+
+KINDS = {
+    "tagging": _tagging,
+    "texts": _texts,
+    "forecasts": _forecasts,
+    "numbers": _numbers,
+    "video": _video,
+}
 
 
 def classifier(**training):
@@ -65,7 +123,7 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
     ran = []
 
     def counted(job):
-        ran.extend(number for number, _ in job.seeds)
+        ran.extend((job.changes["model.cell"], seed) for _, _, seed in job.seeds)
         yield from run(job, alone=False)
 
     def interrupted(job):
@@ -73,28 +131,48 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
             yield result
             raise KeyboardInterrupt
 
-    how = {"vary": VARY, "seeds": 2, "folder": tmp_path / "c"}
+    def asked(X=waves[0], y=waves[1], **how):
+        ran.clear()
+        given = {"vary": VARY, "seeds": 2, "folder": tmp_path / "c", **how}
+        return run_comparison(classifier(), X, y, **given)
+
     monkeypatch.setattr(comparing, "run_apart", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_comparison(classifier(), *waves, **how)
+        asked()
     monkeypatch.setattr(comparing, "run_apart", counted)
-    ran.clear()
-    found = run_comparison(classifier(), *waves, **how)
-    assert ran == [1, 2, 3]
+    found = asked()
+    assert ran == [("gru", 1), ("rnn", 0), ("rnn", 1)]
     assert {row.name: len(row.results) for row in found.rows if not row.naive} == {
         "gru": 2,
         "rnn": 2,
     }
-    assert (tmp_path / "c" / "results.csv").read_text().startswith("name,model.cell,accuracy,")
+    text = (tmp_path / "c" / "results.csv").read_text()
+    assert text.startswith("name,model.cell,accuracy,")
     assert (tmp_path / "c" / "comparison.png").stat().st_size > 5000
-    with pytest.raises(ArtefactError, match="holds another comparison: seeds was 2 and is 3"):
-        run_comparison(classifier(), *waves, **{**how, "seeds": 3})
-    X, y = waves
-    with pytest.raises(ArtefactError, match="holds another comparison: data"):
-        run_comparison(classifier(), X + 1, y, **how)
+    # Nothing is run again for another order, and only what is new for more values or seeds.
+    again = asked(vary={"model.cell": ["rnn", "gru"]})
+    assert ran == []
+    told = [{(row.name, row.score) for row in each.rows} for each in (again, found)]
+    assert told[0] == told[1]
+    asked(vary={"model.cell": ["rnn", "lstm"]}, seeds=1)
+    assert ran == [("lstm", 0)]
+    asked(seeds=3)
+    assert ran == [("gru", 2), ("rnn", 2)]
+    asked(X=waves[0] + 1)  # other data
+    assert len(ran) == 4
+    asked(metric="log_loss")
+    assert len(ran) == 4
 
 
-def test_other_test_parts_are_not_compared_with_each_other(here):
+def test_tuples_are_lists_and_failures_are_tried_again(here, waves, tmp_path):
+    how = {"vary": {"model.units": [(3, 2), (2,)]}, "seeds": 1, "folder": tmp_path / "c"}
+    found = run_comparison(classifier(), *waves, **how)
+    again = run_comparison(classifier(), *waves, **how)
+    assert [row.score for row in again.rows] == [row.score for row in found.rows]
+    assert {row.name for row in found.rows if not row.naive} == {"units [3, 2]", "units [2]"}
+
+
+def test_other_test_parts_are_not_compared_with_each_other(here, tmp_path):
     recipe = {
         "task": "regression",
         "data": {"reader": "memory", "train": 40, "valid": 8, "test": 12},
@@ -102,7 +180,7 @@ def test_other_test_parts_are_not_compared_with_each_other(here):
         "training": {"epochs": 1},
     }
     found = run_comparison(
-        recipe, vary={"data.steps": [4, 6], "model.units": [2, 3]}, seeds=1, folder=None
+        recipe, vary={"data.steps": [4, 6], "model.units": [2, 3]}, seeds=1, folder=tmp_path
     )
     assert [row.best for row in found.rows].count(True) == 2
     assert len({row.test for row in found.rows}) == 2
@@ -110,31 +188,41 @@ def test_other_test_parts_are_not_compared_with_each_other(here):
     assert [row.changes for row in naive] == [{"data.steps": 4}, {"data.steps": 6}]
 
 
-def test_the_same_targets_of_other_sequences_are_another_test_part(here):
+def test_the_same_targets_of_other_sequences_are_another_test_part(here, tmp_path):
     recipe = {
         "task": "classification",
         "data": {"reader": "memory", "problem": "copy", "train": 40, "valid": 8, "test": 12},
         "model": {"cell": "rnn", "units": 3},
         "training": {"epochs": 1},
     }
-    found = run_comparison(recipe, vary={"data.steps": [4, 6]}, seeds=1, folder=None)
+    found = run_comparison(recipe, vary={"data.steps": [4, 6]}, seeds=1, folder=tmp_path)
     assert [row.best for row in found.rows] == [True, False, True, False]
 
 
-def test_a_combination_that_fails_is_a_row_that_says_why(here, waves):
-    found = run_comparison(classifier(), *waves, vary={"model.readout": ["last", "steps"]}, seeds=1)
+def test_a_combination_that_fails_is_a_row_that_says_why(monkeypatch, waves):
+    def fails(job):
+        for result in run(job, alone=False):
+            bad = job.changes["model.units"] == 2
+            yield replace(result, status="failed", metrics={}, reason="no") if bad else result
+
+    monkeypatch.setattr(comparing, "run_apart", fails)
+    found = run_comparison(classifier(), *waves, vary={"model.units": [3, 2]}, seeds=1)
     lost = found.rows[-1]
-    assert lost.name == "steps"
-    assert lost.score is None
-    assert "readout 'steps' gives one output a time step" in lost.failed
+    assert (lost.name, lost.score, lost.failed) == ("units 2", None, "no")
+
+
+@pytest.mark.parametrize("order", [["last", "steps"], ["steps", "last"]])
+def test_what_cannot_be_built_is_said_before(monkeypatch, waves, order):
+    monkeypatch.setattr(comparing, "run_apart", lambda job: pytest.fail("it trained"))
+    with pytest.raises(RecipeError, match=r"readout 'steps' gives one output .* \(of steps\)"):
+        run_comparison(classifier(), *waves, vary={"model.readout": order}, seeds=1)
 
 
 def test_all_failed(monkeypatch, waves):
     def fails(job):
-        for number, seed in job.seeds:
-            yield Result(
-                number=number, changes=job.changes, seed=seed, status="failed", reason="no"
-            )
+        for number, key, seed in job.seeds:
+            how = {"number": number, "key": key, "changes": job.changes, "seed": seed}
+            yield Result(**how, status="failed", reason="no")
 
     monkeypatch.setattr(comparing, "run_apart", fails)
     with pytest.raises(TrainingError, match=r"no training came to a score: no$"):
@@ -148,6 +236,7 @@ def test_all_failed(monkeypatch, waves):
         ({"vary": VARY, "seeds": 0}, RecipeError, "seeds: expected a number of trainings"),
         ({"vary": VARY, "seeds": True}, RecipeError, "seeds: expected a number of trainings"),
         ({"vary": VARY, "metric": "acuracy"}, RecipeError, "did you mean 'accuracy'"),
+        ({"vary": VARY, "metric": "csi_5"}, RecipeError, "metric: 'csi_5' is none of this task"),
         ({"vary": VARY, "test_data": [1]}, DataError, r"test_data: expected a pair \(X, y\)"),
     ],
 )
@@ -180,9 +269,15 @@ def test_a_validation_part_alone_is_no_test_of_a_series():
 
 
 @pytest.mark.slow
-def test_a_process_each_tells_memory_and_gives_the_same_scores(waves, tmp_path, monkeypatch):
+def test_a_process_each_tells_memory_and_gives_the_same_scores(waves, monkeypatch):
+    ballast = np.ones(10**8)  # what this process has is not what a training takes
+    del ballast
     apart = run_comparison(classifier(), *waves, vary=VARY, seeds=2)
-    assert all(row.mean("memory") > 1e6 for row in apart.rows if not row.naive)
+    for row in apart.rows:
+        if not row.naive:  # of the first training alone, whatever this process has or had
+            first, second = (result.memory for result in row.results)
+            assert 1e6 < first < 4e8
+            assert second is None
     monkeypatch.setattr(comparing, "run_apart", lambda job: run(job, alone=False))
     here = run_comparison(classifier(), *waves, vary=VARY, seeds=2)
     assert [(r.name, r.score) for r in apart.rows] == [(r.name, r.score) for r in here.rows]
@@ -193,6 +288,20 @@ def test_a_process_that_dies_is_a_row_that_says_so(waves, monkeypatch):
     monkeypatch.setattr(apart, "MARK", "never printed ")
     with pytest.raises(TrainingError, match="the process ended with 0"):
         run_comparison(classifier(), *waves, vary={"model.units": [3]}, seeds=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tagging", "texts", "forecasts", "numbers", "video"])
+def test_every_kind_of_task(here, kind):
+    recipe, given, vary = KINDS[kind]()
+    found = run_comparison(kseq.from_recipe(recipe), *given[:2], vary=vary, seeds=2, **given[2])
+    models = [row for row in found.rows if not row.naive]
+    assert len(models) == 2
+    assert all(row.failed == "" and row.score is not None for row in models)
+    assert all(row.mean("predict_seconds") > 0 and row.reach is not None for row in models)
+    assert [row for row in found.rows if row.naive]
+    told = [row.difference for row in models if row.difference is not None]
+    assert [difference.noise in (True, False) for difference in told] == [True]
 
 
 @pytest.mark.slow

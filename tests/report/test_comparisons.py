@@ -19,10 +19,12 @@ def made(vary, score, seeds=2):
     """Rows of made-up trainings."""
     found, results = variants(RECIPE, vary), []
     for variant in found:
+        results.append([])
         for seed in range(seeds):
-            results.append(
+            results[-1].append(
                 Result(
                     number=variant.number * seeds + seed,
+                    key=f"{variant.number} {seed}",
                     changes=variant.changes,
                     seed=seed,
                     status="done",
@@ -72,6 +74,13 @@ def test_score_over_what_changes_the_data():
     assert all(name in said for name in ("rnn", "gru", "training mean"))
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert lines["training mean"].get_xdata().tolist() == [50, 100]
+
+
+def test_test_parts_without_an_order_have_no_picture():
+    table = made({"data.problem": ["adding", "copy"]}, lambda _: 0.2)
+    for row, test in zip(table, ("a", "a", "b", "b"), strict=False):
+        object.__setattr__(row, "test", test)
+    assert comparisons.picture(table, ["data.problem"], "mse") is None
 
 
 def test_one_training_each():
