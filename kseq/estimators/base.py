@@ -30,6 +30,8 @@ from kseq.serving.weights import assign, collect
 from kseq.spec import Spec
 from kseq.training import seeded
 
+# Parameters that say what is made of the trained weights, and none of those.
+_AFTERWARDS = ("interval", "calibrate")
 Batches = tuple[keras.utils.PyDataset, keras.utils.PyDataset | None]
 
 
@@ -141,7 +143,7 @@ class Estimator(Parameters, ABC):
         for section in ("task", "model"):
             old, new = getattr(self.recipe_, section), getattr(recipe, section)
             for name in new:
-                if new[name] != old.get(name):
+                if name not in _AFTERWARDS and new[name] != old.get(name):
                     raise RecipeError(
                         f"{section}.{name}: was {old.get(name)!r} in the last fit and is "
                         f"{new[name]!r} now, but the weights of that fit are to be kept; set it "
