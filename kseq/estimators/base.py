@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from abc import ABC, abstractmethod
@@ -335,7 +336,9 @@ class Estimator(Parameters, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuilds the models from the recipe and assigns the arrays."""
-        for name, value in state["params"].items():
+        known = inspect.signature(type(self)).parameters.items()
+        defaults = {name: each.default for name, each in known if each.default is not each.empty}
+        for name, value in {**defaults, **state["params"]}.items():  # some may be new
             setattr(self, name, value)
         if "recipe" in state:
             # Not the parameters': they may have been changed after the fit.
