@@ -82,11 +82,11 @@ def planned(estimator: Estimator, X: Any) -> Iterator[tuple[str, Callable[[], Pi
         return "reach.png", f"How far back the model remembers, in {step}s", found.figure
 
     def gated() -> Picture:
-        found = gates(estimator, one()[0])
+        found = gates(estimator, one())
         return "gates.png", f"Gates over the {step}s of one sequence", found.figure
 
     def attributed() -> Picture:
-        item, future = one()
+        item, future = _ahead(estimator, one())
         with warnings.catch_warnings():
             # Of a gap: the picture is a rough one anyway.
             warnings.simplefilter("ignore", UserWarning)
@@ -126,19 +126,21 @@ def _long_enough(estimator: Forecaster, X: Any) -> list[Any] | None:
     return [one for one, read in zip(given, series, strict=True) if len(read) >= need] or None
 
 
-def _one(estimator: Estimator, items: Any) -> tuple[Any, Any]:
-    """One item to explain, and the covariates known ahead of it."""
-    if isinstance(estimator, Forecaster):
-        series = as_series(items)[0][0]
-        count, horizon = len(estimator.columns_.future), estimator.recipe_.task["horizon"]
-        values = estimator.columns_.values(series, "X")
-        names = estimator.columns_.inputs
-        end = len(values) - horizon if count else len(values)
-        table = {name: values[:end, place] for place, name in enumerate(names)}
-        return table, values[end:, -count:] if count else None
+def _one(estimator: Estimator, items: Any) -> Any:
+    """One item to explain."""
     if isinstance(estimator, SequenceTagger):
         tags = estimator.predict(items)
         tags = tags if estimator.classes_ is None else [each for each, _ in tags]
         some = (place for place, each in enumerate(tags) if set(each) - {OUTSIDE})
-        return items[next(some, 0)], None
-    return items[0], None
+        return items[next(some, 0)]
+    return items[0]
+
+
+def _ahead(estimator: Estimator, item: Any) -> tuple[Any, Any]:
+    """What comes before a forecast, and the covariates known ahead, if there are any."""
+    if not isinstance(estimator, Forecaster) or not estimator.columns_.future:
+        return item, None
+    values = estimator.columns_.values(as_series(item)[0][0], "X")
+    end, names = len(values) - estimator.recipe_.task["horizon"], estimator.columns_.inputs
+    table = {name: values[:end, place] for place, name in enumerate(names)}
+    return table, values[end:, -len(estimator.columns_.future) :]
