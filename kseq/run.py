@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -26,14 +26,16 @@ from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.load import from_recipe
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
-from kseq.explain.pictures import Pictures, pictures_of
+from kseq.explain.pictures import Pictures, planned
 from kseq.metrics.evaluation import Evaluation
 from kseq.parts import AHEAD, check_parts, clips_of
 from kseq.recipe import Recipe
 from kseq.registry import readers
 from kseq.report.calibration import with_calibration
 from kseq.report.facts import facts
-from kseq.report.write import write_report
+from kseq.report.write import left_out, write_report
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,15 @@ def train(
     if output is None:
         return Run(filled, estimator, evaluation, None)
     with tempfile.TemporaryDirectory(prefix="kseq-") as folder:
+        explained, remarks = _explained(estimator, data)
         write_report(
             folder,
             recipe=filled.to_dict(),
             evaluation=evaluation,
             history=estimator.history_,
             facts=facts(estimator, data),
-            explained=_explained(estimator, data),
+            explained=explained,
+            remarks=remarks,
             **_context(estimator, data, evaluation),
         )
         published = _with_columns(filled, data)
@@ -260,11 +264,27 @@ def _joined(tables: Sequence[Any]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
-def _explained(estimator: Estimator, data: Dataset) -> Pictures:
-    """What the model looks at in the test part, for the report."""
+def _explained(estimator: Estimator, data: Dataset) -> tuple[Pictures, list[str]]:
+    """What the model looks at in the test part, for the report; and remarks on what failed.
+
+    Whatever fails here, the training has come to its end and is not lost for it.
+    """
+    remarks: list[str] = []
     if data.test is None or find_spec("matplotlib") is None:
-        return []
-    return pictures_of(estimator, items_of_test(estimator, data))
+        return [], remarks
+
+    def tried(what: str, make: Callable[[], Made]) -> list[Made]:
+        try:
+            return [make()]
+        except Exception as error:
+            remarks.append(left_out(what, error))
+            return []
+
+    plans = tried(
+        "What the model looks at", lambda: list(planned(estimator, items_of_test(estimator, data)))
+    )
+    found = [picture for plan in plans for name, make in plan for picture in tried(name, make)]
+    return found, remarks
 
 
 def _context(estimator: Estimator, data: Dataset, evaluation: Evaluation | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import pytest
 import kseq
 from kseq.data.dataset import Dataset, Part
 from kseq.errors import ArtefactError, DataError, RecipeError, TrainingError
+from kseq.estimators.base import Estimator
 from kseq.recipe import Recipe
 from kseq.run import Run, as_recipe, before_test, evaluate, facts, read_data, train
 from kseq.serving.artefact import check
+from tests.estimators.conftest import told
 
 HOME = Path("assets.extra") / "kseq"
 RECIPE: dict[str, Any] = {
@@ -225,6 +228,71 @@ def test_sequences_are_counted_and_scored():
     assert evaluate(estimator, Dataset(train=data.train)) is None
     with pytest.raises(DataError, match="no targets"):
         evaluate(estimator, Dataset(train=data.train, test=Part(X=X)))
+
+
+@pytest.fixture
+def report(monkeypatch) -> dict[str, str]:
+    """The texts of the last report; what is trained is not saved."""
+    texts: dict[str, str] = {}
+
+    def save(self, path, *, recipe, report):
+        texts.update({file.name: file.read_text("utf-8") for file in Path(report).glob("*.[mh]*")})
+        texts["files"] = " ".join(sorted(file.name for file in Path(report).iterdir()))
+        return path
+
+    monkeypatch.setattr(Estimator, "save", save)
+    return texts
+
+
+@pytest.mark.slow
+def test_explanations_that_fail_lose_no_training(here, report, monkeypatch):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+
+    def gates(*_):
+        return [][3]
+
+    def attribute(*_, **__):
+        raise DataError("item: is too short")
+
+    monkeypatch.setattr("kseq.explain.pictures.gates", gates)
+    monkeypatch.setattr("kseq.explain.pictures.attribute", attribute)
+    (said,) = told(lambda: train(RECIPE, output=here / "models"))
+    assert re.search(
+        r"gates\.png was left out, for a defect of kseq \(IndexError\) in "
+        r"kseq/explain/pictures\.py, line \d+: list index out of range",
+        said,
+    )
+    for name in ("report.html", "model_card.md"):
+        assert "attribution.png was left out: item: is too short." in report[name]
+        assert "gates.png was left out, for a defect of kseq (IndexError)." in report[name]
+    assert "reach.png" in report["files"].split()
+    assert "gates.png" not in report["files"].split()
+
+    def items(*_):
+        raise ValueError("of no use")
+
+    monkeypatch.setattr("kseq.run.items_of_test", items)
+    (said,) = told(lambda: train(RECIPE, output=here / "models"))
+    assert said.startswith(
+        "What the model looks at was left out, for a defect of kseq (ValueError) in kseq/run.py"
+    )
+    assert "What the model looks at was left out" in report["model_card.md"]
+
+
+@pytest.mark.slow
+def test_a_first_series_that_is_too_short_to_explain_is_passed_over(here, report):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    rows = ["id,t,load,heat"]
+    for name, count in (("a", 60), ("b", 120)):
+        rows += [f"{name},{t},{np.sin(t / 3):.4f},{np.cos(t / 3):.4f}" for t in range(count)]
+    (here / "two.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    data = {"reader": "csv", "layout": "series", "path": "two.csv", "time": "t", "id": "id"}
+    task = {"kind": "forecasting", "window": 8, "horizon": 12, "target": "load"}
+    task["future_covariates"] = ["heat"]
+    split = {"split": [0.7, 0.15, 0.15]}  # 9 rows of a, and 18 of b
+    train({**RECIPE, "task": task, "data": {**data, **split}}, output=here / "models")
+    assert "attribution.png" in report["files"].split()
+    assert "left out" not in report["model_card.md"]
 
 
 def test_a_recipe_in_every_form(published):

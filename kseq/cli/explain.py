@@ -28,6 +28,7 @@ from kseq.estimators.load import restore
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
 from kseq.explain.attributions import Attribution, attribute
+from kseq.explain.gate_pictures import OPENINGS
 from kseq.explain.gating import Gates, gates
 from kseq.explain.reaches import Reach, reach
 from kseq.recipe import Recipe
@@ -172,6 +173,8 @@ def _items(
     if estimator.spec_.streams:
         return asked_texts(recipe, file, texts, changes)
     if isinstance(estimator, VideoPredictor):
+        if changes:
+            raise click.UsageError("--set is not for a FILE of clips; leave it out")
         clips = estimator._checked(locate(str(file), folders=True), _window(estimator), "FILE")
         return clips, clips.names
     return sequences_in(recipe, str(file), changes)
@@ -257,7 +260,7 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     if isinstance(found, Gates):
         lines = []
         for layer in found.layers:
-            named = [each for each in layer.values if each in _OPEN]
+            named = [each for each in layer.values if each in OPENINGS]
             means = ", ".join(f"{each} {layer.values[each].mean():.2f}" for each in named)
             lines.append(f"{layer.label}: gates open on average: {means}")
         return lines
@@ -266,9 +269,6 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     for label, weight in found.strongest(_STRONGEST):
         lines.append(f"  {'-' if weight < 0 else '+'}{number(abs(weight))}  {label}")
     return lines
-
-
-_OPEN = ("input", "forget", "output", "update", "reset")
 
 
 def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> None:

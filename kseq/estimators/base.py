@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from abc import ABC, abstractmethod
@@ -30,6 +31,8 @@ from kseq.serving.weights import assign, collect
 from kseq.spec import Spec
 from kseq.training import seeded
 
+# Parameters that say what is made of the trained weights, and none of those.
+_AFTERWARDS = ("interval", "calibrate")
 Batches = tuple[keras.utils.PyDataset, keras.utils.PyDataset | None]
 
 
@@ -141,7 +144,7 @@ class Estimator(Parameters, ABC):
         for section in ("task", "model"):
             old, new = getattr(self.recipe_, section), getattr(recipe, section)
             for name in new:
-                if new[name] != old.get(name):
+                if name not in _AFTERWARDS and new[name] != old.get(name):
                     raise RecipeError(
                         f"{section}.{name}: was {old.get(name)!r} in the last fit and is "
                         f"{new[name]!r} now, but the weights of that fit are to be kept; set it "
@@ -333,7 +336,9 @@ class Estimator(Parameters, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuilds the models from the recipe and assigns the arrays."""
-        for name, value in state["params"].items():
+        known = inspect.signature(type(self)).parameters.items()
+        defaults = {name: each.default for name, each in known if each.default is not each.empty}
+        for name, value in {**defaults, **state["params"]}.items():  # some may be new
             setattr(self, name, value)
         if "recipe" in state:
             # Not the parameters': they may have been changed after the fit.

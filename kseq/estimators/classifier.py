@@ -14,12 +14,12 @@ from kseq.data.batches import SequenceBatches
 from kseq.data.texts import Texts
 from kseq.errors import ArtefactError, DataError, RecipeError
 from kseq.estimators.base import Batches
-from kseq.estimators.labels import hold_out_labels, read_labels
+from kseq.estimators.labels import encode_labels, hold_out_labels, read_labels
 from kseq.estimators.models import Models
 from kseq.estimators.sample_weight import ClassWeight, Weights, class_weights, read_weights
 from kseq.estimators.supervised import SupervisedEstimator, TextParameters
 from kseq.estimators.temperature import best_temperature
-from kseq.estimators.validation import same_length, validation_set
+from kseq.estimators.validation import same_length, set_apart, validation_set
 from kseq.inference import Forward
 from kseq.layers.temperature import Temperature
 from kseq.metrics.classification import evaluate_classification
@@ -45,7 +45,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             The likeliest class stays. `sample_weight` counts there, and `class_weight` does not.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
-        warm_start: Whether `fit` goes on from the weights of the last fit.
+        warm_start: Whether `fit` goes on from the weights of the last fit. It calibrates then only
+            by `validation_data`: what is held out of X may have been learned before.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -115,8 +116,9 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             y: A class for each sequence: text or numbers.
             sample_weight: How much each sequence counts in the loss, `(n,)`; one with 0 is left
                 out. Only their proportions matter.
-            validation_data: Sequences and classes to stop early by, and perhaps their weights;
-                without them, `training.validation_fraction` of X is held out.
+            validation_data: Sequences and classes to stop early and to calibrate by, and perhaps
+                their weights; without them, `training.validation_fraction` of X is held out, which
+                does not calibrate after a warm start.
             callbacks: Keras callbacks.
 
         Raises:
@@ -128,7 +130,8 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         train, valid = self._prepare(
             X, y, validation_data, sample_weight=sample_weight, onward=onward
         )
-        self._train(train, valid, callbacks=callbacks, onward=onward)
+        apart = set_apart(valid, validation_data, onward, self.recipe_.task)
+        self._train(train, valid, apart=apart, callbacks=callbacks, onward=onward)
         return self
 
     def partial_fit(
@@ -165,14 +168,14 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
         self._train(train, None, onward=onward, partial=True)
         return self
 
-    def _train(self, train: Any, valid: Any, **how: Any) -> None:
+    def _train(self, train: Any, valid: Any, *, apart: bool = False, **how: Any) -> None:
         smoothing = self._training().label_smoothing
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
         weights = self.__dict__.pop("_held_out_weights")
         temperature = self._models.servable.get_layer("temperature").temperature
         temperature.assign(1.0)
         self._fit(train, valid, loss=loss, metrics=["accuracy"], **how)
-        if valid is not None and self.recipe_.task["calibrate"]:
+        if apart and self.recipe_.task["calibrate"]:
             scores = np.stack(
                 self._answers(valid.sequences, ["scores"], self._models.parts)["scores"]
             )
@@ -210,14 +213,15 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
                 raise DataError(
                     f"y: has 1 class, {labels[0].item()!r} alone; at least 2 are needed"
                 )
-        codes = self._encode_labels(labels, "y")
+        codes = encode_labels(labels, self.classes_, "y")
         valid: Any = None
         if validation_data is not None:
             valid_X, valid_y, valid_weight = self._read(
                 *validation_set(validation_data), name="validation "
             )
             found = self._validation_parts(valid_X, parts)
-            valid_codes = self._encode_labels(read_labels(valid_y, "validation y"), "validation y")
+            valid_labels = read_labels(valid_y, "validation y")
+            valid_codes = encode_labels(valid_labels, self.classes_, "validation y")
             same_length(len(found), valid_codes, "validation y")
             name = "validation sample_weight"
             valid_weights = read_weights(valid_weight, found.lengths, per_step=False, name=name)
@@ -297,16 +301,6 @@ class SequenceClassifier(ClassifierMixin, SupervisedEstimator):
             self.classes_,
             self.classes_[self.class_counts_.argmax()],
         )
-
-    def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
-        unseen = sorted(set(labels.tolist()) - set(self.classes_.tolist()), key=str)
-        if unseen:
-            known = "classes" if name == "y" else "y"
-            raise DataError(
-                f"{name}: the class {unseen[0]!r} does not occur in {known}; "
-                f"the classes are {self.classes_.tolist()}"
-            )
-        return np.searchsorted(self.classes_, labels)
 
     def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)

@@ -164,8 +164,9 @@ def enough(calibration: Calibration | None, level: float) -> Calibration:
     """
     if calibration is None:
         raise DataError(
-            "interval: needs targets that the last training did not learn from, but none were held "
-            "out; fit with validation_data, or raise training.validation_fraction"
+            "interval: needs targets that no training learned from, but none were held out; fit "
+            "with validation_data, or raise training.validation_fraction and fit without "
+            "warm_start"
         )
     if not calibration.holds(level):
         needed = math.ceil(1 / (1 - level) - 1 - _ROUNDING)

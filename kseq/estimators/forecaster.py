@@ -20,6 +20,7 @@ from kseq.estimators.forecast_network import assemble
 from kseq.estimators.models import Models
 from kseq.estimators.rolling import RollingForecaster
 from kseq.estimators.supervised import statistics
+from kseq.estimators.validation import set_apart
 from kseq.losses import MaskedError
 from kseq.metrics.forecasting import naive_scale
 from kseq.registry import tasks
@@ -56,7 +57,8 @@ class Forecaster(RollingForecaster):
             leaves them out. `predict` gives bounds of any level.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
-        warm_start: Whether `fit` goes on from the weights of the last fit.
+        warm_start: Whether `fit` goes on from the weights of the last fit. There are intervals then
+            only with `validation_data`: what is held out of series may have been learned before.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -130,15 +132,15 @@ class Forecaster(RollingForecaster):
         validation_data: Any = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
     ) -> Forecaster:
-        """Fits the forecaster anew.
+        """Fits the forecaster anew, or with `warm_start` from the weights that it has.
 
         Args:
             series: One series or a list of them: `(time,)` or `(time, columns)` arrays, pandas
                 Series or DataFrames, or mappings of column names to arrays. NaN is missing.
             y: Ignored; the targets are columns of the series.
             validation_data: The rows that follow the series, in the same form; training stops by
-                them. Without them `training.validation_fraction` of the rows at each series' end
-                is held out.
+                them, and intervals are fitted to them. Without them
+                `training.validation_fraction` of the rows at each series' end is held out.
             callbacks: Keras callbacks.
 
         Raises:
@@ -149,7 +151,8 @@ class Forecaster(RollingForecaster):
         onward = self._goes_on()
         train, valid = self._prepare(series, y, validation_data, onward=onward)
         loss = MaskedError(self._training().loss)
-        self._fit(train, valid, loss=loss, callbacks=callbacks, onward=onward)
+        apart = set_apart(valid, validation_data, onward, self.recipe_.task)
+        self._fit(train, valid, apart=apart, loss=loss, callbacks=callbacks, onward=onward)
         return self
 
     def _prepare(self, X: Any, y: Any, validation_data: Any, *, onward: bool = False) -> Batches:
@@ -215,9 +218,7 @@ class Forecaster(RollingForecaster):
         future = filled[:, -len(columns.future) :] if columns.future else None
         starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
         first = [origins(end, window, horizon) for end in ends]
-        later = [
-            origins(len(r), window, horizon, start=end) for r, end in zip(rows, ends, strict=True)
-        ]
+        later = [origins(len(r), window, horizon, start=e) for r, e in zip(rows, ends, strict=True)]
         held = np.concatenate([s + o for s, o in zip(starts, later, strict=True)])
         if len(held) and not np.isfinite(targets[held[:, None] + np.arange(horizon)]).any():
             raise DataError("validation: no target has a value in the held-out rows")

@@ -120,7 +120,7 @@ def repaired(gold: Gold, *, strict: bool, name: str = "y") -> Gold:
 
 
 def rows_without_unseen(
-    texts: Texts, gold: Gold, tags: set[str], labels: set[str] | None, name: str
+    texts: Texts, gold: Gold, tags: np.ndarray, labels: np.ndarray | None, name: str
 ) -> np.ndarray:
     """The validation texts without a tag or label that the training has not.
 
@@ -154,7 +154,7 @@ def rows_without_unseen(
     return rows
 
 
-def refuse_unseen(gold: Gold, tags: list[str], labels: np.ndarray | None) -> None:
+def refuse_unseen(gold: Gold, tags: np.ndarray, labels: np.ndarray | None) -> None:
     """Refuses targets that the first fit did not have, for a training that goes on.
 
     Raises:
@@ -165,8 +165,7 @@ def refuse_unseen(gold: Gold, tags: list[str], labels: np.ndarray | None) -> Non
         raise DataError(
             f"y: the first fit had {had} with a label beside their tags, these have {have}"
         )
-    known = None if labels is None else set(labels.tolist())
-    for row, found in enumerate(_strange(gold, set(tags), known)):
+    for row, found in enumerate(_strange(gold, tags, labels)):
         if found:
             raise DataError(
                 f"y: text {row}: {found[0]!r} does not occur in the first fit; its tags are "
@@ -174,12 +173,14 @@ def refuse_unseen(gold: Gold, tags: list[str], labels: np.ndarray | None) -> Non
             )
 
 
-def _strange(gold: Gold, tags: set[str], labels: set[str] | None) -> list[list[str]]:
+def _strange(gold: Gold, tags: np.ndarray, labels: np.ndarray | None) -> list[list[str]]:
     """Tags and labels of each text that are not among these."""
-    strange = [sorted(set(each) - tags) for each in gold.tags]
+    known = set(tags.tolist())
+    strange = [sorted(set(each) - known) for each in gold.tags]
     if labels is not None:
+        known = set(labels.tolist())
         for found, label in zip(strange, gold.labels or [], strict=False):
-            found += [] if label in labels else [label]
+            found += [] if label in known else [label]
     return strange
 
 

@@ -29,10 +29,10 @@ class IntervalEstimator(Estimator):
     answer: ClassVar[str]  # the output that bounds are around
     _calibration: Calibration | None
 
-    def _fit(self, train: Any, valid: Any, **how: Any) -> None:
+    def _fit(self, train: Any, valid: Any, *, apart: bool = False, **how: Any) -> None:
         self._calibration = None  # the weights of its predictions are about to change
         super()._fit(train, valid, **how)
-        if valid is None:
+        if valid is None or not apart:
             return
         self._calibration = Calibration.of(np.concatenate(list(self._held_out_scores(valid))))
         level = self.recipe_.task["interval"]

@@ -61,6 +61,26 @@ def read_labels(y: Any, name: str = "y") -> np.ndarray:
     return labels
 
 
+def encode_labels(labels: np.ndarray, classes: np.ndarray, name: str) -> np.ndarray:
+    """The place of each label among the sorted classes.
+
+    Raises:
+        DataError: If one is none of them.
+
+    Example:
+        >>> encode_labels(np.array([4, 2, 4]), np.array([2, 4]), "y")
+        array([1, 0, 1])
+    """
+    unseen = sorted(set(labels.tolist()) - set(classes.tolist()), key=str)
+    if unseen:
+        known = "classes" if name == "y" else "y"
+        raise DataError(
+            f"{name}: the class {unseen[0]!r} does not occur in {known}; "
+            f"the classes are {classes.tolist()}"
+        )
+    return np.searchsorted(classes, labels)
+
+
 def hold_out_labels(codes: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Holds out a share of the sequences, the classes in proportion where they suffice.
 

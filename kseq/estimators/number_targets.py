@@ -72,6 +72,32 @@ def _floats(values: Any, name: str) -> np.ndarray:
         raise DataError(f"{name}: not all targets are numbers: {error}") from None
 
 
+def observed(
+    truth: Targets, predicted: list[np.ndarray]
+) -> tuple[Targets, Targets, dict[str, Any]]:
+    """What can be scored: of targets at each step those that are there.
+
+    Args:
+        truth: `(n, targets)`; or `(time, targets)` of each sequence, NaN where there is no target.
+        predicted: The same of each sequence.
+
+    Returns:
+        Truth and predictions; and where steps or whole sequences are left out, the `rows` of
+        sequences that stay, and the `lengths` of these with all their steps.
+
+    Example:
+        >>> truth = [np.full((2, 1), np.nan), np.array([[1.0], [np.nan], [3.0]])]
+        >>> observed(truth, [np.zeros((2, 1)), np.zeros((3, 1))])[2]
+        {'rows': array([1]), 'lengths': array([3])}
+    """
+    if isinstance(truth, np.ndarray):
+        return truth, np.stack(predicted), {}
+    kept = [np.isfinite(item).all(axis=-1) for item in truth]
+    rows = np.flatnonzero([steps.any() for steps in kept])
+    true, answers = ([items[row][kept[row]] for row in rows] for items in (truth, predicted))
+    return true, answers, {"rows": rows, "lengths": np.array([len(truth[row]) for row in rows])}
+
+
 def take(targets: Targets, rows: np.ndarray) -> Targets:
     """The targets of the sequences at `rows`."""
     return targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]

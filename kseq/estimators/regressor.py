@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import keras
@@ -18,10 +19,18 @@ from kseq.estimators.base import Batches
 from kseq.estimators.conformal import Interval
 from kseq.estimators.intervals import IntervalEstimator
 from kseq.estimators.models import Models
-from kseq.estimators.number_targets import Targets, all_rows, formed, read_numbers, scale, take
+from kseq.estimators.number_targets import (
+    Targets,
+    all_rows,
+    formed,
+    observed,
+    read_numbers,
+    scale,
+    take,
+)
 from kseq.estimators.sample_weight import Weights, read_weights
 from kseq.estimators.supervised import SupervisedEstimator, TextParameters, statistics
-from kseq.estimators.validation import draw_rows, validation_set
+from kseq.estimators.validation import draw_rows, set_apart, validation_set
 from kseq.layers.intervals import PredictionInterval
 from kseq.layers.scaling import Standardize
 from kseq.losses import MaskedError
@@ -48,7 +57,8 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
             None leaves them out. `predict` gives bounds of any level.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
-        warm_start: Whether `fit` goes on from the weights of the last fit.
+        warm_start: Whether `fit` goes on from the weights of the last fit. There are intervals then
+            only with `validation_data`: what is held out of X may have been learned before.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -118,10 +128,9 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
                 with a row a step and the columns `id` and `time`; or strings, or token lists.
             y: `(n,)` or `(n, targets)`; with `per_step`, a target for every step.
             sample_weight: How much each sequence counts in the loss, `(n,)`, or with `per_step`
-                perhaps each step, in the form of y; what has 0 is left out. Only their proportions
-                matter.
-            validation_data: Sequences and targets to stop early by, and perhaps their weights;
-                without them, `training.validation_fraction` of X is held out.
+                perhaps each step, in the form of y; what has 0 is left out. Only shares matter.
+            validation_data: Sequences and targets to stop early and to fit intervals by, and
+                perhaps their weights; else `training.validation_fraction` of X is held out.
             callbacks: Keras callbacks.
 
         Raises:
@@ -133,7 +142,8 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
         train, valid = self._prepare(
             X, y, validation_data, sample_weight=sample_weight, onward=onward
         )
-        self._train(train, valid, callbacks=callbacks, onward=onward)
+        apart = set_apart(valid, validation_data, onward, self.recipe_.task)
+        self._train(train, valid, apart=apart, callbacks=callbacks, onward=onward)
         return self
 
     def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> SequenceRegressor:
@@ -212,8 +222,7 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
             self._set_input_statistics(self._encode(parts))
             mean, deviation = self._set_target_statistics(targets)
         else:
-            layer = self._models.servable.get_layer("prediction")
-            mean, deviation = (keras.ops.convert_to_numpy(w) for w in (layer.mean, layer.scale))
+            mean, deviation = self._target_statistics()
         training = self._training()
 
         def batches(found: Any, targets: Targets, weights: Weights, **order: Any) -> Any:
@@ -298,16 +307,8 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
         X, y, _ = self._read(X, y)
         predicted: Any = self._predict(X, "prediction")
         truth, _ = read_numbers(y, self._parts(X), self.spec_.per_step, "y")
-        if self.spec_.per_step:
-            # A step without a target cannot be scored.
-            kept = [np.isfinite(item).all(axis=-1) for item in truth]
-            pairs = [
-                (t[k], p[k]) for t, p, k in zip(truth, predicted, kept, strict=True) if k.any()
-            ]
-            truth, predicted = [t for t, _ in pairs], [p for _, p in pairs]
-        else:
-            truth, predicted = np.asarray(truth), np.stack(predicted)
-        found = evaluate_regression(truth, predicted, self.target_mean_)
+        truth, predicted, which = observed(truth, predicted)
+        found = replace(evaluate_regression(truth, predicted, self.target_mean_), **which)
         reach, needed = self._reach(all_rows(truth), all_rows(predicted))
         return with_interval(found, self.recipe_.task["interval"], reach, needed)
 

@@ -43,8 +43,7 @@ class TagNetwork:
 
     def reset_temperatures(self) -> None:
         """Sets the temperatures to 1: those of other weights say nothing of the next."""
-        if self.chain.built:  # else it has none yet, and begins with 1
-            self.chain.temperature.assign(1.0)
+        self.chain.temperature.assign(1.0)
         if self.label_temperature is not None:
             self.label_temperature.temperature.assign(1.0)
 
@@ -92,6 +91,8 @@ def assemble(
             name="crf",
         )
     )
+    if not chain.built:  # by the network: its weights are the model's from the beginning
+        chain.build(emissions.shape)
     decoder = TagDecoder(
         chain,
         continues=continues(names) if scheme else None,

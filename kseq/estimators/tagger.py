@@ -22,7 +22,7 @@ from kseq.estimators.supervised import Encoded, TextParameters
 from kseq.estimators.tag_answers import TagAnswers
 from kseq.estimators.tag_network import assemble
 from kseq.estimators.temperature import fit_label_temperature, fit_temperature
-from kseq.estimators.validation import draw_rows, validation_set
+from kseq.estimators.validation import draw_rows, set_apart, validation_set
 from kseq.losses import ChainLoss, TagCrossEntropy
 from kseq.metrics.tagging import Reading
 from kseq.registry import tasks
@@ -55,7 +55,8 @@ class SequenceTagger(TagAnswers):
             are chosen each by itself: `model.decoder: softmax`.
         model: The recipe's `model` section: a builder's name and parameters.
         training: The recipe's `training` section.
-        warm_start: Whether `fit` goes on from the weights of the last fit.
+        warm_start: Whether `fit` goes on from the weights of the last fit. It calibrates then only
+            by `validation_data`: what is held out of X may have been learned before.
         random_state: Seed; the same seed on the same machine gives the same weights.
 
     Attributes:
@@ -130,7 +131,8 @@ class SequenceTagger(TagAnswers):
                 Only their proportions matter.
             validation_data: Texts and targets to stop early by, and perhaps their weights; without
                 them, `training.validation_fraction` of X is held out. The epoch with the best score
-                on them is kept.
+                on them is kept. Temperatures are fitted to them, after a warm start to none but
+                those given here.
             callbacks: Keras callbacks.
 
         Raises:
@@ -142,8 +144,7 @@ class SequenceTagger(TagAnswers):
         train, valid = self._prepare(
             X, y, validation_data, sample_weight=sample_weight, onward=onward
         )
-        held = self._validation
-        del self._validation
+        held = self.__dict__.pop("_validation")
         if self.recipe_.task["tune_f1"] and (held is None or not scheme_of(self.spec_.tags)):
             what = "no text is held out" if held is None else "these tags are plain"
             raise RecipeError(
@@ -152,11 +153,12 @@ class SequenceTagger(TagAnswers):
             )
         score = None if held is None else lambda: self._score(*held)
         self._tags.reset_temperatures()
+        apart = set_apart(held, validation_data, onward, self.recipe_.task)
         self._train(train, valid, score=score, callbacks=callbacks, onward=onward)
         if held is None:
             return self
         _, sequences, gold = held
-        if self.recipe_.task["calibrate"]:
+        if apart and self.recipe_.task["calibrate"]:
             chunks = self._chunks(sequences.lengths)
             fit_temperature(self._tags, sequences, self._tag_ids(gold), chunks)
             if self.classes_ is not None:
@@ -223,12 +225,10 @@ class SequenceTagger(TagAnswers):
         if not onward:
             self._learn_targets(gold)
         else:
-            refuse_unseen(gold, self.tags_.tolist(), self.classes_)
+            refuse_unseen(gold, self.tags_, self.classes_)
         if valid is not None:
             name = "y, held out of it" if validation_data is None else "validation y"
-            known = set(self.tags_.tolist())
-            labels = None if self.classes_ is None else set(self.classes_.tolist())
-            kept = rows_without_unseen(valid[0], valid[1], known, labels, name)
+            kept = rows_without_unseen(valid[0], valid[1], self.tags_, self.classes_, name)
             valid = tuple(each.take(kept) for each in valid) if len(kept) else None
         if not onward:
             self._learn_columns(None, texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,33 @@ def draw_rows(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.nd
         return every, every[:0]
     rows, held = train_test_split(every, test_size=size, random_state=seed)
     return rows, held
+
+
+def set_apart(held: Any, given: Any, onward: bool, task: Mapping[str, Any]) -> bool:
+    """Whether what is held out was never learned from, so that errors on it say what to expect.
+
+    A fit that goes on holds out rows that an earlier one may have learned.
+
+    Args:
+        held: What is held out; None where nothing is.
+        given: The `validation_data` of the fit.
+        onward: Whether the fit goes on from the weights of the last one.
+        task: The filled `task` section: it says whether anything is asked of it.
+    """
+    if held is None or given is not None or not onward:
+        return held is not None
+    lost = "probabilities are not calibrated" if task.get("calibrate") else None
+    if task.get("interval") is not None:
+        lost = "there are no intervals"
+    if lost is not None:
+        warnings.warn(
+            "warm_start: an earlier fit may have learned from the rows that this one holds out of "
+            f"X, so that they cannot say how far the model can be trusted, and {lost}; give "
+            "validation_data that no fit has learned from",
+            UserWarning,
+            stacklevel=3,
+        )
+    return False
 
 
 def same_length(count: int, y: Any, name: str = "y") -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kseq.explain.gating import Gates, LayerGates
 
-_GATES = ("input", "forget", "output", "update", "reset")  # from 0 to 1; states go both ways
+OPENINGS = ("input", "forget", "output", "update", "reset")  # from 0 to 1; states go both ways
 _MOST_TOKENS = 24  # that have room below a picture
 
 
@@ -56,7 +56,7 @@ def _alike(hidden: np.ndarray) -> np.ndarray:
 
 
 def _map(axes: Axes, name: str, values: np.ndarray) -> None:
-    gate = name in _GATES
+    gate = name in OPENINGS
     top = 1.0 if gate else float(np.abs(values).max()) or 1.0
     picture = axes.imshow(
         values.T,
@@ -88,7 +88,7 @@ def _bands(axes: Axes, name: str, values: np.ndarray) -> None:
     axes.plot(
         steps, values.mean(axis=1), color=canvas.MODEL, linewidth=1.6, marker=few, markersize=4
     )
-    if name in _GATES:
+    if name in OPENINGS:
         axes.set_ylim(-0.03, 1.03)
         axes.set_yticks([0.0, 0.5, 1.0])
     canvas.dress(axes)

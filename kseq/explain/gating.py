@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Direction = Literal["forward", "backward"]
-_TOLERANCE = 1e-3  # of the largest output: what float32 may lose over many steps
+# Of the largest output: what each precision may lose over many steps.
+_TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
+_TOLERANCE = 1e-3
 _INSTEAD = "kseq.explain.reach and kseq.explain.attribute explain it"
 
 
@@ -251,13 +253,14 @@ def _checked(outer: Any, layer: Any, direction: str, x: np.ndarray, own: np.ndar
     units = layer.cell.units
     if outer is not layer:  # both directions side by side
         own = own[..., units:] if backward else own[..., :units]
-    hidden = values["hidden"]
+    hidden, own = values["hidden"], own.astype(np.float64)
     if own.ndim == 1:
         hidden = hidden[0] if backward else hidden[-1]
     elif backward and outer is layer:  # alone, it gives its steps as it reads them
         hidden = hidden[::-1]
     error = float(np.abs(hidden - own).max(initial=0.0))
-    if not error <= _TOLERANCE * max(1.0, float(np.abs(own).max(initial=0.0))):
+    tolerance = _TOLERANCES.get(layer.compute_dtype, _TOLERANCE)
+    if not error <= tolerance * max(1.0, float(np.abs(own).max(initial=0.0))):
         raise AssertionError(
             f"layer {outer.name!r}, {direction}: the gates computed from its weights give an "
             f"output that differs by {error:.3g} from its own; this is a defect of kseq"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kseq.data.series import as_series
-from kseq.errors import DataError
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.tagger import SequenceTagger
@@ -23,7 +23,8 @@ from kseq.tags import OUTSIDE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Pictures = list[tuple[str, str, Callable[[], "Figure"]]]
+Picture = tuple[str, str, Callable[[], "Figure"]]
+Pictures = list[Picture]
 _SEQUENCES = 8
 _STEPS = 500
 _TEXTS = 50  # that are looked through for one with something to explain
@@ -56,34 +57,53 @@ def pictures_of(estimator: Estimator, X: Any) -> Pictures:
         >>> [name for name, _, _ in pictures_of(model.fit(X, X[:, -1] > 0), X)]
         ['reach.png', 'gates.png', 'attribution.png']
     """
+    return [make() for _, make in planned(estimator, X)]
+
+
+def planned(estimator: Estimator, X: Any) -> Iterator[tuple[str, Callable[[], Picture]]]:
+    """The pictures of `pictures_of` before their numbers are computed, which may fail.
+
+    Args:
+        estimator: A fitted estimator.
+        X: What `pictures_of` takes.
+
+    Yields:
+        The file name of each, and what computes it.
+    """
     check_estimator(estimator)
-    found: Pictures = []
     step = step_name(estimator)
     items = _short(estimator, X)
     if items is None:
-        return found
-    try:
-        rows = rows_of(estimator, items, _SEQUENCES)
-    except DataError:  # too short for a window, or without a token
-        return found
+        return
+    one = cache(lambda: _one(estimator, items))
+
+    def reached() -> Picture:
+        found = reach_of(estimator, rows_of(estimator, items, _SEQUENCES), projections=4)
+        return "reach.png", f"How far back the model remembers, in {step}s", found.figure
+
+    def gated() -> Picture:
+        found = gates(estimator, one())
+        return "gates.png", f"Gates over the {step}s of one sequence", found.figure
+
+    def attributed() -> Picture:
+        item, future = _ahead(estimator, one())
+        with warnings.catch_warnings():
+            # Of a gap: the picture is a rough one anyway.
+            warnings.simplefilter("ignore", UserWarning)
+            found = attribute(estimator, item, future=future, limit=_POINTS)
+        return "attribution.png", f"What the {found.output} rests on", found.figure
+
     if recurrent_layers(estimator) or isinstance(estimator, VideoPredictor):
-        reached = reach_of(estimator, rows, projections=4)
-        found.append(("reach.png", f"How far back the model remembers, in {step}s", reached.figure))
-    item, future = _one(estimator, items)
+        yield "reach.png", reached
     if gated_layers(estimator):
-        gated = gates(estimator, item)
-        found.append(("gates.png", f"Gates over the {step}s of one sequence", gated.figure))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a gap: the picture is a rough one anyway
-        rests = attribute(estimator, item, future=future, limit=_POINTS)
-    found.append(("attribution.png", f"What the {rests.output} rests on", rests.figure))
-    return found
+        yield "gates.png", gated
+    yield "attribution.png", attributed
 
 
 def _short(estimator: Estimator, X: Any) -> Any:
     """The sequences of at most so many steps; None if there are none."""
     if isinstance(estimator, Forecaster):
-        return X if estimator.recipe_.task["window"] <= _STEPS else None
+        return _long_enough(estimator, X) if estimator.recipe_.task["window"] <= _STEPS else None
     if isinstance(estimator, VideoPredictor):
         window = estimator.recipe_.task["window"]
         clips = estimator._checked(X, window, "X")
@@ -97,19 +117,30 @@ def _short(estimator: Estimator, X: Any) -> Any:
     return [items[place] for place in chosen[:_TEXTS]] if len(chosen) else None
 
 
-def _one(estimator: Estimator, items: Any) -> tuple[Any, Any]:
-    """One item to explain, and the covariates known ahead of it."""
-    if isinstance(estimator, Forecaster):
-        series = as_series(items)[0][0]
-        count, horizon = len(estimator.columns_.future), estimator.recipe_.task["horizon"]
-        values = estimator.columns_.values(series, "X")
-        names = estimator.columns_.inputs
-        end = len(values) - horizon if count else len(values)
-        table = {name: values[:end, place] for place, name in enumerate(names)}
-        return table, values[end:, -count:] if count else None
+def _long_enough(estimator: Forecaster, X: Any) -> list[Any] | None:
+    """The series with a window, and the covariates known ahead of it; None if there are none."""
+    task = estimator.recipe_.task
+    need = task["window"] + (task["horizon"] if estimator.columns_.future else 0)
+    series, form = as_series(X)
+    given = X if form.many else [X]
+    return [one for one, read in zip(given, series, strict=True) if len(read) >= need] or None
+
+
+def _one(estimator: Estimator, items: Any) -> Any:
+    """One item to explain."""
     if isinstance(estimator, SequenceTagger):
         tags = estimator.predict(items)
         tags = tags if estimator.classes_ is None else [each for each, _ in tags]
         some = (place for place, each in enumerate(tags) if set(each) - {OUTSIDE})
-        return items[next(some, 0)], None
-    return items[0], None
+        return items[next(some, 0)]
+    return items[0]
+
+
+def _ahead(estimator: Estimator, item: Any) -> tuple[Any, Any]:
+    """What comes before a forecast, and the covariates known ahead, if there are any."""
+    if not isinstance(estimator, Forecaster) or not estimator.columns_.future:
+        return item, None
+    values = estimator.columns_.values(as_series(item)[0][0], "X")
+    end, names = len(values) - estimator.recipe_.task["horizon"], estimator.columns_.inputs
+    table = {name: values[:end, place] for place, name in enumerate(names)}
+    return table, values[end:, -len(estimator.columns_.future) :]

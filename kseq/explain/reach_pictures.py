@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kseq.explain.reaches import Reach
 
-_SHARE = 0.01
+SHARE = 0.01  # of the peak, below which input counts as forgotten
 _LOWEST = 1e-8  # of the peak: below it are rounding errors
 _TICKS = 6
 _WIDE = 62  # characters of the legend beside each other
@@ -47,7 +47,8 @@ def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
     for number, (name, found) in enumerate(reaches.items()):
         colour = colours[number % len(colours)]
         style = _DASHES[number // len(colours) % len(_DASHES)]
-        label = f"{short(name, 24)} ({'beyond' if found.lag is None else found.lag})"
+        told = ("beyond" if found.finite else "not finite") if found.lag is None else found.lag
+        label = f"{short(name, 24)} ({told})"
         _line(axes, found, colour, style, label)
     _dress(axes, list(reaches.values()))
     labels = axes.get_legend_handles_labels()[1]
@@ -69,6 +70,8 @@ def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
 
 def in_short(found: Reach) -> str:
     """The reach in a few words, for a title."""
+    if not found.finite:
+        return "the derivative is not finite"
     if not found.norms.any():
         return "none"
     if found.lag is None:
@@ -77,8 +80,8 @@ def in_short(found: Reach) -> str:
 
 
 def _line(axes: Axes, found: Reach, colour: str, style: object, label: str) -> None:
-    peak = found.norms.max() or 1.0
-    shares = np.where(found.norms >= _LOWEST * peak, found.norms / peak, np.nan)
+    shares = _shares(found)
+    shares[shares < _LOWEST] = np.nan
     few = "o" if len(shares) < 15 else None
     axes.plot(
         np.arange(len(shares)),
@@ -92,10 +95,16 @@ def _line(axes: Axes, found: Reach, colour: str, style: object, label: str) -> N
     )
 
 
+def _shares(found: Reach) -> np.ndarray:
+    """The norms as shares of the strongest; NaN where they are not finite."""
+    norms = np.where(np.isfinite(found.norms), found.norms, np.nan)
+    return norms / (np.max(norms, where=~np.isnan(norms), initial=0.0) or 1.0)
+
+
 def _dress(axes: Axes, reaches: Sequence[Reach]) -> None:
-    axes.axhline(_SHARE, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-    shares = np.concatenate([found.norms / (found.norms.max() or 1.0) for found in reaches])
-    low = shares[shares >= _LOWEST].min(initial=_SHARE / 10)
+    axes.axhline(SHARE, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    shares = np.concatenate([_shares(found) for found in reaches])
+    low = shares[shares >= _LOWEST].min(initial=SHARE / 10)
     places = np.arange(np.floor(np.log10(low)), 1).astype(int)
     axes.set_yscale("log")
     axes.set_ylim(10.0 ** places[0], 1.6)

@@ -25,12 +25,11 @@ from kseq.explain.subjects import (
     step_name,
 )
 from kseq.layers.convolution import MaskedConv1D
-from kseq.metrics.evaluation import counted
+from kseq.metrics.evaluation import counted, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SHARE = 0.01  # of the peak, below which input counts as forgotten
 _EXACT = 16  # outputs up to which each has its own gradient
 _ENDS = 8  # steps of a stream at which it is asked
 
@@ -61,18 +60,30 @@ class Reach:
     exact: bool = True
 
     @property
+    def finite(self) -> bool:
+        """Whether all norms are finite; in a network that diverged they are not."""
+        return bool(np.isfinite(self.norms).all())
+
+    @property
     def lag(self) -> int | None:
         """The first lag from which on the norm stays below 1 % of its peak; None if it never does.
 
-        0 where the output does not depend on the input at all.
+        0 where the output does not depend on the input at all; None too where a norm is not finite.
         """
-        strong = np.flatnonzero(self.norms >= _SHARE * self.norms.max())
+        if not self.finite:
+            return None
+        strong = np.flatnonzero(self.norms >= reach_pictures.SHARE * self.norms.max())
         if not self.norms.any():
             return 0
         after = int(strong[-1]) + 1
         return after if after < len(self.norms) else None
 
     def __str__(self) -> str:
+        if not self.finite:
+            return (
+                "has a reach that cannot be told: the derivative of its output by its input is not "
+                f"finite at {(~np.isfinite(self.norms)).sum():,} of {len(self.norms):,} lags"
+            )
         peak = int(self.norms.argmax())
         where = f"the last {self.step}" if peak == 0 else f"{counted(peak, self.step)} back"
         strongest = f"less than 1 % of what it does at its strongest, {where}"
@@ -91,7 +102,7 @@ class Reach:
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""
         return {
-            "norms": self.norms.tolist(),
+            "norms": plain(self.norms),  # None where one is not finite
             "counts": self.counts.tolist(),
             "lag": self.lag,
             "step": self.step,

@@ -78,6 +78,9 @@ class Evaluation:
         upper: The upper bounds.
         references: The baselines' answers in the form of `truth`, where a picture needs them.
         by_step: The primary metric at each lead time of a forecast, for `model` and the baselines.
+        rows: Which of the sequences that were given `truth` is of, `(items,)`, where those without
+            a target are left out; None where all are there.
+        lengths: How many steps each of them has, with those that have no target, `(items,)`.
         items: How many sequences, steps or windows were compared; `notes["compared"]` says what.
         notes: What else must be known to read the numbers, JSON-able.
 
@@ -102,6 +105,8 @@ class Evaluation:
     upper: Any = field(default=None, repr=False)
     references: dict[str, Any] = field(default_factory=dict, repr=False)
     by_step: dict[str, list[float]] = field(default_factory=dict)
+    rows: Any = field(default=None, repr=False)
+    lengths: Any = field(default=None, repr=False)
     items: int
     notes: dict[str, Any] = field(default_factory=dict)
 

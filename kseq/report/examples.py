@@ -211,16 +211,18 @@ class WorstItem(NamedTuple):
     """A sequence whose numbers were far from the truth.
 
     Args:
-        item: Which, from 0.
+        item: Which of the test part, from 0.
         error: The mean absolute error over its steps and targets.
         true: `(targets,)` or `(time, targets)`.
         given: The same of the model.
+        steps: How many steps it has, with those that have no target.
     """
 
     item: int
     error: float
     true: np.ndarray
     given: np.ndarray
+    steps: int
 
 
 def worst_items(evaluation: Evaluation, *, most: int = MOST) -> list[WorstItem]:
@@ -247,9 +249,17 @@ def worst_items(evaluation: Evaluation, *, most: int = MOST) -> list[WorstItem]:
         if len(true) and np.isfinite(gap).all():
             far.append((float((gap / unit).mean()), item, float(gap.mean())))
     far.sort(key=lambda row: (-row[0], row[1]))
+    rows = range(len(truth)) if evaluation.rows is None else evaluation.rows
+    lengths = list(map(len, truth)) if evaluation.lengths is None else evaluation.lengths
     return [
-        WorstItem(item, error, *(x[item] if per_step else x[item][0] for x in (truth, answers)))
-        for _, item, error in far[:most]
+        WorstItem(
+            int(rows[place]),
+            error,
+            true=truth[place] if per_step else truth[place][0],
+            given=answers[place] if per_step else answers[place][0],
+            steps=int(lengths[place]),
+        )
+        for _, place, error in far[:most]
     ]
 
 

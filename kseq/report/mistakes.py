@@ -234,7 +234,7 @@ def _regression(
             [
                 _name(each.item, ids, facts),
                 _pair(each.true[:, 0], each.given[:, 0]),
-                counted(len(each.true), "step"),
+                counted(each.steps, "step"),
                 number(each.error),
             ]
             for each in worst

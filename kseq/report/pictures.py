@@ -215,7 +215,8 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
         axes.plot(steps, answers, color=canvas.MODEL, linewidth=1.5, label="prediction")
         canvas.whole_steps(axes)
         canvas.dress(axes, y=names[target])
-        axes.set_title(f"sequence {sequence + 1}", loc="right", fontsize=8.5, color=canvas.MUTED)
+        number = sequence if evaluation.rows is None else evaluation.rows[sequence]
+        axes.set_title(f"sequence {number + 1}", loc="right", fontsize=8.5, color=canvas.MUTED)
     panels[-1].set_xlabel("step")
     title = f"Prediction step by step: {score_line(evaluation)}"
     canvas.heading(figure, title, beside_line(evaluation), key=panels[0])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
+import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kseq.errors import MissingExtraError
+from kseq.errors import KseqError, MissingExtraError
 from kseq.metrics.evaluation import Evaluation, plain
 from kseq.report import canvas, films, forecasts, intervals, pictures, taggings
 from kseq.report.card import model_card
@@ -34,6 +36,7 @@ def write_report(
     items: Sequence[Any] | None = None,
     ids: Sequence[str] | None = None,
     explained: Sequence[tuple[str, str, Callable[[], Figure]]] = (),
+    remarks: Sequence[str] = (),
 ) -> list[Path]:
     """Writes `metrics.json`, `history.csv`, pictures, `model_card.md` and `report.html`.
 
@@ -52,7 +55,9 @@ def write_report(
         items: The test items in the order of the evaluation, for examples of what went wrong: of a
             tagging the tokens of each text.
         ids: Their names, where they have some.
-        explained: File name, caption and drawing of pictures of what the model looks at.
+        explained: File name, caption and drawing of pictures of what the model looks at; one that
+            cannot be drawn is left out, and the report says so.
+        remarks: Sentences about the report itself.
 
     Returns:
         The files written.
@@ -82,22 +87,30 @@ def write_report(
 
     plan = _plan(evaluation, history, facts, index, windows)
     shown: list[Picture] = []
-    remarks = []
+    about: list[Picture] = []
+    remarks = list(remarks)
     try:
-        for name, caption, draw in [*plan, *explained]:
+        for name, caption, draw in plan:
             make = _animated if name.endswith(".gif") else _drawn
             shown.append(make(folder / name, caption, draw))
-            written.append(folder / name)
+        for name, caption, draw in explained:
+            try:
+                about.append(_drawn(folder / name, caption, draw))
+            except MissingExtraError:
+                raise
+            except Exception as error:  # a training must not be lost for it
+                remarks.append(left_out(name, error))
     except MissingExtraError as missing:
         remarks.append(f"The pictures were left out: {missing}.")
 
-    captions = {picture.name: picture.caption for picture in shown}
+    written += [folder / picture.name for picture in [*shown, *about]]
+    captions = {picture.name: picture.caption for picture in [*shown, *about]}
     page = report_page(
         recipe,
         evaluation,
         facts=facts,
-        pictures=shown[: len(plan)],
-        explained=shown[len(plan) :],
+        pictures=shown,
+        explained=about,
         remarks=remarks,
         items=items,
         ids=ids,
@@ -108,6 +121,29 @@ def write_report(
         written.append(folder / name)
         written[-1].write_text(text, encoding="utf-8", newline="\n")
     return written
+
+
+def left_out(what: str, error: Exception) -> str:
+    """A remark on what failed, and of a defect a warning that says where.
+
+    Args:
+        what: What is left out of the report.
+        error: Why.
+
+    Example:
+        >>> left_out("gates.png", KseqError("too short"))
+        'gates.png was left out: too short.'
+    """
+    if isinstance(error, KseqError):
+        return f"{what} was left out: {str(error).rstrip('.')}."
+    remark = f"{what} was left out, for a defect of kseq ({type(error).__name__})"
+    home = Path(__file__).parents[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    places = [f"{Path(f.filename).relative_to(home.parent)}, line {f.lineno}" for f in own[-1:]]
+    where = " in ".join(["", *places])
+    warnings.warn(f"{remark}{where}: {error}; please report it", UserWarning, stacklevel=2)
+    return f"{remark}."
 
 
 def _drawn(path: Path, caption: str, draw: Callable[[], Any]) -> Picture:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ import numpy as np
 from kseq.errors import ArtefactError
 
 _SHOWN = 5
+# What earlier versions of kseq had not and did not save, and what stands for it.
+_YOUNGER = {"temperature/temperature": 1.0, "label_temperature/temperature": 1.0}
 
 
 def collect(model: keras.Model) -> dict[str, np.ndarray]:
@@ -28,17 +31,17 @@ def collect(model: keras.Model) -> dict[str, np.ndarray]:
         >>> [(name, array.shape) for name, array in collect(model).items()]
         [('0000 scores/kernel', (3, 2)), ('0001 scores/bias', (2,))]
     """
-    names = _names(model)
     return {
         name: np.asarray(keras.ops.convert_to_numpy(weight))
-        for name, weight in zip(names, model.weights, strict=True)
+        for name, weight in _named(_stems(model), model.weights)
     }
 
 
 def assign(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     """Gives a built model the weights that `collect` returned.
 
-    Every name, shape and type is compared before any weight is changed.
+    Every name, shape and type is compared before any weight is changed. A temperature that was
+    saved by a kseq which had none is 1.
 
     Args:
         model: The model, built from the same recipe.
@@ -47,7 +50,11 @@ def assign(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         ArtefactError: If the two don't agree; the message lists the first differences.
     """
-    weights = dict(zip(_names(model), model.weights, strict=True))
+    saved = {name.partition(" ")[2] for name in arrays}
+    stems = _stems(model)
+    absent = [stem in _YOUNGER and stem not in saved for stem in stems]
+    there = [place for place, gone in enumerate(absent) if not gone]
+    weights = dict(_named([stems[p] for p in there], [model.weights[p] for p in there]))
     expected = {
         name: (tuple(weight.shape), keras.backend.standardize_dtype(weight.dtype))
         for name, weight in weights.items()
@@ -67,13 +74,23 @@ def assign(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
         raise ArtefactError("\n".join([head, *shown]))
     for name, weight in weights.items():
         weight.assign(arrays[name])
+    for stem, gone, weight in zip(stems, absent, model.weights, strict=True):
+        if gone:
+            weight.assign(_YOUNGER[stem])
 
 
 def _describe(found: tuple[tuple[int, ...], str] | None) -> str:
     return "nothing" if found is None else f"{found[1]} {found[0]}"
 
 
-def _names(model: keras.Model) -> list[str]:
+def _named(stems: Sequence[str], weights: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Weights by their names, which say their place."""
+    pairs = enumerate(zip(stems, weights, strict=True))
+    return [(f"{place:04d} {stem}", weight) for place, (stem, weight) in pairs]
+
+
+def _stems(model: keras.Model) -> list[str]:
+    """The paths of weights without the counters in them."""
     automatic = {_snake(name) for name, _ in inspect.getmembers(keras.layers, inspect.isclass)}
     automatic |= {_snake(custom.__name__) for custom in _registered()}
     automatic |= {"sequential", "functional", "model"}
@@ -82,10 +99,7 @@ def _names(model: keras.Model) -> list[str]:
         match = re.fullmatch(r"(.+)_\d+", part)
         return match[1] if match and match[1] in automatic else part
 
-    return [
-        f"{position:04d} " + "/".join(stem(part) for part in weight.path.split("/"))
-        for position, weight in enumerate(model.weights)
-    ]
+    return ["/".join(stem(part) for part in weight.path.split("/")) for weight in model.weights]
 
 
 def _registered() -> list[type]:

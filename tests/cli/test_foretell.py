@@ -115,6 +115,11 @@ def test_predict_refuses(refused, arguments, code, message):
     assert message in refused(code, "predict", ARTEFACT, *arguments)
 
 
+def test_explain_reads_clips_as_predict_does(refused):
+    words = refused(2, "explain", ARTEFACT, "clips.npz", "--set", "data.size=16")
+    assert "--set is not for a FILE of clips" in words
+
+
 def test_one_bad_file_names_itself(refused, place):
     Image.fromarray(CLIPS[0][0][:20]).save(place / "many" / "two" / "3.png")
     message = refused(4, "predict", ARTEFACT, "many", "--output", "x.npz")

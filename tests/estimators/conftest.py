@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -100,6 +101,14 @@ def make_fitted(kind: str) -> tuple[Estimator, Case]:
 @pytest.fixture(params=KINDS)
 def fitted(request) -> tuple[Estimator, Case]:
     return make_fitted(request.param)
+
+
+def told(act: Callable[[], Any]) -> list[str]:
+    """The warnings that are no other library's; `pytest.warns` would pass on those as ours."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        act()
+    return [str(each.message) for each in found if each.category is UserWarning]
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -83,6 +83,20 @@ def test_another_architecture_cannot_go_on():
         clf.fit(X[:, :, :1], Y)
 
 
+def test_what_is_made_of_the_weights_may_change():
+    clf = classifier(warm_start=True).fit(X, Y)
+    clf.set_params(calibrate=False).fit(X, Y).set_params(calibrate=True).fit(X, Y)
+    assert clf.n_iter_ == 6
+    y = X.sum(axis=(1, 2))
+    reg = SequenceRegressor(model={"builder": "tiny"}, training=ALL, warm_start=True, interval=None)
+    held = {"validation_data": (X[20:], y[20:])}
+    reg.fit(X[:20], y[:20], **held)
+    assert sorted(reg.servable_.output) == ["prediction"]
+    reg.set_params(interval=0.8).fit(X[:20], y[:20], **held)
+    assert sorted(reg.servable_.output) == ["lower", "prediction", "upper"]
+    assert reg.evaluate(X, y).notes["interval"]["level"] == 0.8
+
+
 def test_a_forecaster_goes_on_with_its_columns():
     series = {"a": RNG.normal(size=60), "b": RNG.normal(size=60)}
     model = Forecaster(

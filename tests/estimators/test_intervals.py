@@ -14,6 +14,7 @@ import kseq
 from kseq import DataError, Forecaster, RecipeError, SequenceRegressor
 from kseq.estimators.conformal import Calibration, Interval
 from kseq.run import evaluate, fit, read_data
+from tests.estimators.conftest import told
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 5, 2)).astype("float32")
@@ -152,16 +153,43 @@ def test_a_refit_has_bounds_of_its_own():
 
 
 def test_a_warm_start_measures_again_and_a_partial_fit_forgets():
-    reg = regressor(warm_start=True).fit(X, Y)
+    held = {"validation_data": (X[180:], Y[180:])}
+    reg = regressor(warm_start=True).fit(X[:180], Y[:180], **held)
     before = reg.predict(NEW, interval=0.9)
-    found = reg.fit(X, Y).predict(NEW, interval=0.9)
+    found = reg.fit(X[:180], Y[:180], **held).predict(NEW, interval=0.9)
     width = (found.upper - found.lower)[0]
     assert width != pytest.approx((before.upper - before.lower)[0], rel=1e-4)
     reg.partial_fit(X, Y)
     with pytest.raises(DataError, match="none were held out"):
         reg.predict(NEW, interval=0.9)
     assert sorted(served(reg, x=NEW)) == ["prediction"]
-    reg.fit(X, Y).predict(NEW, interval=0.9)
+
+
+MAY_BE_LEARNED = (
+    "warm_start: an earlier fit may have learned from the rows that this one holds out of X, so "
+    "that they cannot say how far the model can be trusted, and there are no intervals; give "
+    "validation_data that no fit has learned from"
+)
+
+
+def test_what_an_earlier_fit_may_have_learned_gives_no_bounds():
+    reg = regressor(warm_start=True, training={**TRAINING, "validation_fraction": 0.0})
+    reg.fit(X[:120], Y[:120]).set_params(training=TRAINING)
+    assert told(lambda: reg.fit(X[:160], Y[:160])) == [MAY_BE_LEARNED]
+    assert len(reg.history_["val_loss"]) == 2, "it is watched by them all the same"
+    assert sorted(served(reg, x=NEW)) == ["prediction"]
+    with pytest.raises(DataError, match="interval: needs targets that no training learned from"):
+        reg.predict(NEW, interval=0.9)
+    reg.set_params(interval=None).fit(X[:160], Y[:160])  # nothing is lost, and nothing is said
+    reg.set_params(interval=0.9).fit(X[:160], Y[:160], validation_data=(X[160:], Y[160:]))
+    off = np.sort(np.abs(Y[160:] - reg.predict(X[160:])))
+    prediction, _, upper = reg.predict(NEW, interval=0.9)
+    np.testing.assert_allclose(upper - prediction, off[int(np.ceil(81 * 0.9)) - 1], rtol=1e-5)
+    series = forecaster(warm_start=True).fit(SERIES)
+    assert told(lambda: series.fit(SERIES)) == [MAY_BE_LEARNED]
+    with pytest.raises(DataError, match="interval: needs targets that no training learned from"):
+        series.predict(interval=0.9)
+    series.fit(SERIES[:200], validation_data=SERIES[200:]).predict(interval=0.9)
 
 
 # --- saved ---

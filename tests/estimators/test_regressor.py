@@ -10,6 +10,8 @@ from sklearn.metrics import r2_score
 
 from kseq import SequenceRegressor
 from kseq.errors import DataError, TrainingError
+from kseq.report.examples import worst_items
+from kseq.report.mistakes import mistakes
 from tests.estimators.conftest import prepared
 
 RNG = np.random.default_rng(0)
@@ -103,6 +105,26 @@ def test_targets_of_every_step(X, y, form):
     else:
         assert [p.shape for p in predicted] == [np.shape(t) for t in y]
     assert reg.score(X, y) == pytest.approx(reg.evaluate(X, y).metrics["r2"])
+
+
+def test_sequences_without_a_target_keep_the_places_of_the_others():
+    y = [step.copy() for step in STEPS]
+    y[0][:] = y[3][:] = np.nan
+    y[1][:-1] = np.nan
+    reg = regressor(per_step=True, epochs=1).fit(RAGGED, STEPS)
+    found = reg.evaluate(RAGGED, y)
+    assert found.rows.tolist() == [1, 2, *range(4, N)]
+    assert found.lengths.tolist() == [len(RAGGED[row]) for row in found.rows]
+    assert len(found.truth[0]) == 1
+    worst = max(found.rows, key=lambda row: np.nanmean(np.abs(y[row] - reg.predict(RAGGED)[row])))
+    first = worst_items(found)[0]
+    assert (first.item, first.steps) == (worst, len(RAGGED[worst]))
+    ids = [f"name of {row}" for row in range(N)]
+    page = str(mistakes(found, {}, {}, items=RAGGED, ids=ids))
+    assert f"sequence {worst + 1} of the test part, name of {worst}<" in page
+    for row in (0, 3):
+        assert f"name of {row}<" not in page
+    assert reg.evaluate(np.stack([x[:1] for x in RAGGED]), [t[:1] for t in STEPS]).rows.size == N
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import warnings
 from functools import cache
 
@@ -301,3 +302,18 @@ def test_scikit_learn_can_split_and_clone_it():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert 0 <= found.score([TOKENS[row] for row in held], [TAGS[row] for row in held]) <= 1
+
+
+@pytest.mark.slow
+def test_tags_that_are_chosen_each_by_itself_come_back_from_a_pickle():
+    """Though the chain that decodes them is no part of the network."""
+    texts, tags = [["Ana", "left"], ["we", "met", "Bo"]], [["B-n", "O"], ["O", "O", "B-n"]]
+    tagger = SequenceTagger(
+        model={"units": 4, "decoder": "softmax", "embedding": {"width": 4}},
+        training={"epochs": 1},
+        random_state=0,
+    ).fit(texts * 8, tags * 8)
+    again = pickle.loads(pickle.dumps(tagger))
+    assert again.temperature_ == tagger.temperature_
+    for one, other in zip(again.predict_proba(texts), tagger.predict_proba(texts), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 import kseq
 from kseq import SequenceClassifier, SequenceTagger
 from kseq.estimators.temperature import best_temperature
+from tests.estimators.conftest import told
 
 RNG = np.random.default_rng(0)
 
@@ -117,6 +118,46 @@ def test_the_temperature_is_saved_and_served(tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
 
 
+def without_temperature(estimator):
+    """As it was saved before scores of classes and labels had a temperature."""
+    state = estimator.__getstate__()
+    stems = [
+        (name.partition(" ")[2], array)
+        for name, array in state["arrays"].items()
+        if not name.startswith("_")
+    ]
+    older = [each for each in stems if not each[0].endswith("temperature/temperature")]
+    assert len(older) == len(stems) - 1
+    own = {name: array for name, array in state["arrays"].items() if name.startswith("_")}
+    numbered = {f"{place:04d} {stem}": array for place, (stem, array) in enumerate(older)}
+    state["arrays"] = {**numbered, **own}
+    return state
+
+
+def test_what_was_saved_without_a_temperature_is_read():
+    clf = classifier(calibrate=False).fit(X[:80], Y[:80])
+    state = without_temperature(clf)
+    assert not state["params"].pop("calibrate")  # nor had it the parameter
+    old = SequenceClassifier.__new__(SequenceClassifier)
+    old.__setstate__(state)
+    assert old.calibrate
+    assert old.temperature_ == 1.0
+    np.testing.assert_array_equal(old.predict_proba(X), clf.predict_proba(X))
+
+
+@pytest.mark.slow
+def test_labels_that_were_saved_without_a_temperature_are_read():
+    texts, tags = [["Ana", "left"], ["we", "met", "Bo"]], [["B-n", "O"], ["O", "O", "B-n"]]
+    tagger = SequenceTagger(
+        model={"units": 4, "embedding": {"width": 4}},
+        training={"epochs": 1, "validation_fraction": 0.0},
+    ).fit(texts * 4, list(zip(tags * 4, ["a", "b"] * 4, strict=True)))
+    old = SequenceTagger.__new__(SequenceTagger)
+    old.__setstate__(without_temperature(tagger))
+    assert old.label_temperature_ == 1.0
+    np.testing.assert_array_equal(old.predict_label_proba(texts), tagger.predict_label_proba(texts))
+
+
 def test_it_goes_where_nothing_is_held_out():
     clf = classifier(warm_start=True).fit(X[:80], Y[:80], validation_data=(X[80:], Y[80:]))
     assert clf.temperature_ != 1.0
@@ -127,6 +168,37 @@ def test_it_goes_where_nothing_is_held_out():
     assert clf.set_params(warm_start=False).fit(X, Y).temperature_ == 1.0
     few = classifier().fit(X[:80], Y[:80], validation_data=(X[80:100], Y[80:100]))
     assert few.temperature_ == 1.0
+
+
+def test_what_an_earlier_fit_may_have_learned_calibrates_nothing():
+    part = {"training__validation_fraction": 0.4}
+    clf = classifier(warm_start=True).fit(X, Y).set_params(**part)
+    (said,) = told(lambda: clf.fit(X, Y))
+    assert "and probabilities are not calibrated; give validation_data" in said
+    assert clf.temperature_ == 1.0
+    clf.set_params(calibrate=False).fit(X, Y)  # nothing is lost, and nothing is said
+    clf.set_params(calibrate=True).fit(X[:80], Y[:80], validation_data=(X[80:], Y[80:]))
+    assert clf.temperature_ != 1.0
+
+
+@pytest.mark.slow
+def test_of_a_tagger_neither():
+    texts = [["Ana", "left"], ["we", "met", "Bo"]] * 40
+    tags = [["B-n", "O"], ["O", "O", "B-n"]] * 40
+    y = list(zip(tags, ["a", "b"] * 40, strict=True))
+    tagger = SequenceTagger(
+        model={"units": 4, "embedding": {"width": 4}},
+        training={"epochs": 1, "validation_fraction": 0.5},
+        warm_start=True,
+        random_state=0,
+    ).fit(texts, y)
+    assert tagger.temperature_ != 1.0
+    (said,) = told(lambda: tagger.fit(texts, y))
+    assert "and probabilities are not calibrated" in said
+    assert tagger.temperature_ == tagger.label_temperature_ == 1.0
+    tagger.fit(texts[:40], y[:40], validation_data=(texts[40:], y[40:]))
+    assert tagger.temperature_ != 1.0
+    assert tagger.label_temperature_ != 1.0
 
 
 @pytest.mark.slow

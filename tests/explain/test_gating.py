@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -130,3 +131,18 @@ def test_pictures_have_a_panel_for_each_gate(lstm):
             "output",
         ]
         assert figure.texts[0].get_text() == "Gates of lstm_2_both_ways, backward"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "slstm"])
+def test_in_mixed_precision_layers_may_be_as_far_off_as_that_is(cell, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        fitted = classifier(False, cell=cell, units=8, bidirectional=True)
+        found = gates(fitted, sequences(ragged=False)[0][0])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for each in found.layers:
+        assert 0 < each.error < 0.05
+        assert each.values["hidden"].dtype == np.float64

@@ -83,6 +83,8 @@ def test_every_kind_of_estimator_has_its_pictures(lstm, tagger, forecaster, tmp_
             canvas.write(draw(), tmp_path / name)
             assert (tmp_path / name).stat().st_size > 1000
     assert pictures_of(forecaster, WAVES[:12]) == []  # too short
+    first_is_short = [WAVES[:12], WAVES]
+    assert names(pictures_of(forecaster, first_is_short)) == every
     # The text in which something is found is explained.
     caption = pictures_of(tagger, [["we", "left"], *TOKENS])[-1][1]
     assert caption.startswith(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,22 @@ def test_pictures_say_the_lag():
     assert labels[-1] == "100 %"
     with pytest.raises(DataError, match=r"expected at least one"):
         draw_reaches({})
+
+
+def test_a_derivative_that_is_not_finite_is_told():
+    """As of a network that diverged."""
+    found = Reach(np.array([1.0, np.nan, np.inf, 0.001]), ONES)
+    assert found.lag is None
+    assert str(found) == (
+        "has a reach that cannot be told: the derivative of its output by its input is not finite "
+        "at 2 of 4 lags"
+    )
+    assert found.to_dict()["norms"] == [1.0, None, None, 0.001]
+    json.dumps(found.to_dict(), allow_nan=False)
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    nothing = Reach(np.full(4, np.nan), ONES)
+    for each in (found, nothing):
+        assert each.figure().texts[0].get_text() == "Reach: the derivative is not finite"
+    figure = draw_reaches({"rnn": found, "lstm": nothing, "gru": Reach(np.ones(4), ONES)})
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["rnn (not finite)", "lstm (not finite)", "gru (beyond)"]

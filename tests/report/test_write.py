@@ -6,13 +6,16 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from kseq.errors import DataError
 from kseq.estimators.classifier import SequenceClassifier
 from kseq.metrics.evaluation import Evaluation
 from kseq.metrics.intervals import with_interval
+from kseq.report import canvas
 from kseq.report.calibration import with_calibration
 from kseq.report.write import write_report
 
@@ -110,7 +113,7 @@ def test_calibration_has_pictures_and_lines(
         home = tmp_path / name
         files = write_report(home, recipe=RECIPE, evaluation=evaluation, history={}, facts={})
         assert name in names(files)
-        assert line in files[-1].read_text(encoding="utf-8")
+        assert line in (home / "model_card.md").read_text(encoding="utf-8")
     assert json.loads((home / "metrics.json").read_text())["notes"]["interval"]["level"] == 0.9
     assert with_calibration(forecasted, None, None, None) is forecasted
 
@@ -155,3 +158,42 @@ def test_facts_that_json_cannot_hold_are_a_defect(tmp_path: Path) -> None:
             tmp_path, recipe=RECIPE, evaluation=None, history={}, facts={"model": object()}
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_of_explanations_that_cannot_be_drawn_is_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+
+    def refused() -> Any:
+        raise DataError("too short.")
+
+    def broken() -> Any:
+        return [][3]
+
+    explained = [
+        ("reach.png", "How far", refused),
+        ("gates.png", "Gates", broken),
+        ("attribution.png", "Why", lambda: canvas.new_figure(2, 2)),
+    ]
+    said = r"gates\.png was left out, for a defect of kseq \(IndexError\) in .* out of range"
+    with pytest.warns(UserWarning, match=said):
+        files = write_report(
+            tmp_path,
+            recipe=RECIPE,
+            evaluation=None,
+            history=HISTORY,
+            facts={},
+            explained=explained,
+            remarks=["Remarks come first."],
+        )
+    assert names(files) == [*ALWAYS, "attribution.png", "model_card.md", "report.html"]
+    for file in files[-2:]:
+        text = file.read_text("utf-8")
+        places = [
+            text.index(words)
+            for words in (
+                "Remarks come first.",
+                "reach.png was left out: too short.",
+                "gates.png was left out, for a defect of kseq (IndexError).",
+            )
+        ]
+        assert places == sorted(places)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kseq.errors import ArtefactError
+from kseq.layers.temperature import Temperature
 from kseq.serving.weights import assign, collect
 
 
@@ -80,3 +81,31 @@ def test_every_difference_is_seen_before_the_first_weight_changes(change: str) -
 def test_a_long_list_of_differences_is_cut() -> None:
     with pytest.raises(ArtefactError, match=r"and \d+ more"):
         assign(build(), {})
+
+
+def tempered(*, place: bool) -> keras.Model:
+    """Two heads, the first one with a temperature where there is a place for it."""
+    x = keras.Input((3,), name="x")
+    scores = keras.layers.Dense(2, name="scores")(x)
+    if place:
+        scores = Temperature(name="temperature")(scores)
+    return keras.Model(x, keras.layers.Dense(2, name="after")(scores))
+
+
+def test_a_temperature_that_was_not_saved_yet_is_one() -> None:
+    old, new = tempered(place=False), tempered(place=True)
+    layer = new.get_layer("temperature")
+    layer.temperature.assign(3.0)
+    assign(new, collect(old))
+    assert float(layer.temperature) == 1.0
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(old(x), new(x))
+    layer.temperature.assign(3.0)
+    saved = collect(new)
+    assert "0002 temperature/temperature" in saved
+    layer.temperature.assign(1.0)
+    assign(new, saved)
+    assert float(layer.temperature) == 3.0
+    del saved["0001 scores/bias"]
+    with pytest.raises(ArtefactError, match="0001 scores/bias: the model has"):
+        assign(new, saved)
