@@ -209,8 +209,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     before = Path.cwd()
     os.chdir(place)
     try:
-        for name in ("wide", "series", "long"):
-            assert main(["train", f"{name}.json", "--quiet", "--output", "models"]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("kseq.run._explained", lambda *_: ([], []))  # it is tested with the runs
+            for name in ("wide", "series", "long"):
+                assert main(["train", f"{name}.json", "--quiet", "--output", "models"]) == 0
     finally:
         os.chdir(before)
     names = {"wide": "slopes", "series": "load", "long": "long"}
@@ -230,6 +232,7 @@ def saved_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
             try:
                 with pytest.MonkeyPatch.context() as patch:
                     # What takes most of the time, and is tested with the estimators.
+                    patch.setattr("kseq.run._explained", lambda *_: ([], []))
                     patch.setattr("kseq.serving.save.export", lambda *_, **__: None)
                     patch.setattr("kseq.serving.save.write_warmup", lambda *_, **__: "left out")
                     patch.setattr("kseq.serving.save.verify", lambda *_, **__: None)

@@ -22,6 +22,7 @@ def recipe(tmp_path, monkeypatch):
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_table_then_json_of_what_is_there(recipe, capsys):
     command = ["compare", recipe, "--vary", "model.units=[3],[2, 2]", "--seeds", "2"]
     assert main(command) == 0

@@ -31,7 +31,9 @@ def place(tmp_path_factory):
     """A folder with a recipe, clips, and a model that was trained from the recipe."""
     folder = tmp_path_factory.mktemp("video")
     (folder / "digits.json").write_text(json.dumps(RECIPE))
-    kseq.train(RECIPE, output=folder / "saved_models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kseq.run._explained", lambda *_: ([], []))  # it is tested with the runs
+        kseq.train(RECIPE, output=folder / "saved_models")
     np.savez(folder / "clips.npz", clips=np.stack(list(CLIPS)))
     for name, clip in zip(("one", "two"), CLIPS, strict=False):
         (folder / "many" / name).mkdir(parents=True)
@@ -48,6 +50,7 @@ def here(place, monkeypatch):
 ARTEFACT = "saved_models/digits"
 
 
+@pytest.mark.slow
 def test_training_says_how_long_it_takes_and_how_good_it_is(run):
     done = run("train", "digits.json", "--output", "others", "--set", "training.epochs=1")
     assert done.code == 0, done.err

@@ -164,6 +164,7 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
     assert len(ran) == 4
 
 
+@pytest.mark.slow
 def test_tuples_are_lists_and_failures_are_tried_again(here, waves, tmp_path):
     how = {"vary": {"model.units": [(3, 2), (2,)]}, "seeds": 1, "folder": tmp_path / "c"}
     found = run_comparison(classifier(), *waves, **how)
@@ -188,6 +189,7 @@ def test_other_test_parts_are_not_compared_with_each_other(here, tmp_path):
     assert [row.changes for row in naive] == [{"data.steps": 4}, {"data.steps": 6}]
 
 
+@pytest.mark.slow
 def test_the_same_targets_of_other_sequences_are_another_test_part(here, tmp_path):
     recipe = {
         "task": "classification",
@@ -199,6 +201,7 @@ def test_the_same_targets_of_other_sequences_are_another_test_part(here, tmp_pat
     assert [row.best for row in found.rows] == [True, False, True, False]
 
 
+@pytest.mark.slow
 def test_a_combination_that_fails_is_a_row_that_says_why(monkeypatch, waves):
     def fails(job):
         for result in run(job, alone=False):

@@ -263,6 +263,7 @@ def test_validation_texts_have_tokens():
         quick().fit(TOKENS, TAGS, validation_data=([[], []], [[], []]))
 
 
+@pytest.mark.slow
 def test_without_words_there_is_no_baseline_of_words(tmp_path):
     found = quick(text={"words": False}).fit(TOKENS, TAGS).evaluate(TOKENS, TAGS)
     assert not found.baselines

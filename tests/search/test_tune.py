@@ -96,6 +96,7 @@ def test_other_data_or_another_space_is_another_search(data, tmp_path):
         kseq.tune(classifier(), X, y, search=search(space, trials=1), folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on_where_it_was(data, tmp_path, monkeypatch):
     X, y = data
     run = Experiment.run
