@@ -120,6 +120,9 @@ def _show(found: Comparison, seeds: int) -> None:
     failed = [row for row in found.rows if row.failed]
     for row in failed:
         out.print(f"{row.name}: {row.failed}", markup=False)
+    for row in found.rows:
+        if row.left_out:
+            out.print(f"{row.name}: the reach was left out: {row.left_out}", markup=False)
     names = [path.name for path in found.written]
     out.print(f"wrote {' and '.join(names)} in {found.folder}", markup=False)
 

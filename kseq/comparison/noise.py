@@ -93,15 +93,10 @@ def _tested(behind: float, parts: Sequence[tuple[float, int]]) -> Difference:
 
 
 def _corrected(found: Sequence[Difference | None]) -> list[Difference | None]:
-    known = sorted(
-        (place for place, d in enumerate(found) if d is not None and not math.isnan(d.p)),
-        key=lambda place: found[place].p,  # type: ignore[union-attr]
-    )
+    every = [(place, d) for place, d in enumerate(found) if d is not None and not math.isnan(d.p)]
     result, largest = list(found), 0.0
     pairs = len(found) * (len(found) - 1) // 2
-    for rank, place in enumerate(known):
-        each = found[place]
-        assert each is not None
+    for rank, (place, each) in enumerate(sorted(every, key=lambda pair: pair[1].p)):
         largest = max(largest, min(1.0, (pairs - rank) * each.p))
         result[place] = Difference(each.behind, each.error, largest)
     return result
@@ -116,10 +111,11 @@ def _drawn(
         `(resamples,)` for each, and how many observations were drawn from; None where the metric
         is none of sums over items.
     """
-    tables = [[result.by_item() for result in results] for results in combinations]
-    if any(each is None for row in tables for each in row):
+    whole = [[result.by_item() for result in results] for results in combinations]
+    tables = [[each for each in row if each is not None] for row in whole]
+    if list(map(len, tables)) != list(map(len, whole)):
         return None
-    items = len(tables[0][0].sums)  # type: ignore[union-attr]
+    items = len(tables[0][0].sums)
     together = max(result.together for results in combinations for result in results)
     # Blocks of one horizon would lose a third of the variance of windows that overlap.
     block = 1 if together == 1 else max(1, min(_HORIZONS * together, items // 2))
@@ -129,7 +125,7 @@ def _drawn(
     for start in range(0, _RESAMPLES, size):
         counts = _counts(rng, min(size, _RESAMPLES - start), items, block)
         for place, row in enumerate(tables):
-            each = [t.score(counts @ t.sums) for t in row if t is not None]
+            each = [table.score(counts @ table.sums) for table in row]
             values[place].append(np.mean(each, axis=0))
     return [np.concatenate(parts) for parts in values], items // together
 

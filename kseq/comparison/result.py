@@ -39,8 +39,8 @@ class Result:
         predict_seconds: One prediction of one item, the median.
         memory: Bytes that training and scoring took beyond what the process had before; known on
             Linux, of the first training of a process.
-        reach: How far back the model remembers: what `kseq.explain.Reach` holds of it; empty where
-            nobody can tell.
+        reach: How far back the model remembers: what `kseq.explain.Reach` holds of it; or as
+            `left_out` why nobody can tell.
         reason: Why it failed.
     """
 

@@ -55,7 +55,7 @@ class Row:
 
     def reaches(self) -> list[Reach]:
         """How far back the models of its trainings remember."""
-        found = [result.reach for result in self.results if result.reach]
+        found = [result.reach for result in self.results if "norms" in result.reach]
         return [
             Reach(np.array(each["norms"], np.float64), np.array(each["counts"]), each["step"])
             for each in found
@@ -79,6 +79,12 @@ class Row:
     def alike(self) -> bool:
         """Whether it is the best, or not told apart from it."""
         return self.best or bool(self.difference is not None and self.difference.noise)
+
+    @property
+    def left_out(self) -> str:
+        """Why the reach of trainings is not known; empty where it is."""
+        found = [result.reach["left_out"] for result in self.results if "left_out" in result.reach]
+        return "; ".join(dict.fromkeys(found))
 
     @property
     def failed(self) -> str:

@@ -151,8 +151,8 @@ def _reach(estimator: Estimator, data: Dataset) -> dict[str, Any]:
             sequences=_SEQUENCES,
             projections=_PROJECTIONS,
         )
-    except Exception:  # what is said about a training that ended must not lose it
-        return {}
+    except Exception as error:  # a training that ended must not be lost for it
+        return {"left_out": f"{type(error).__name__}: {error}"}
     return {"norms": found.norms.tolist(), "counts": found.counts.tolist(), "step": found.step}
 
 

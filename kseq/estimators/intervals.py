@@ -34,11 +34,11 @@ class IntervalEstimator(Estimator):
         super()._fit(train, valid, **how)
         if valid is None or not apart:
             return
-        self._calibration = Calibration.of(np.concatenate(list(self._held_out_scores(valid))))
+        found = Calibration.of(np.concatenate(list(self._held_out_scores(valid))))
+        self._calibration = found
         level = self.recipe_.task["interval"]
-        if self._served_bounds(level):
-            layer = self._bounded().get_layer("interval")
-            layer.set_radius(self._calibration.quantile(level))  # type: ignore[union-attr]
+        if found is not None and self._served_bounds(level):
+            self._bounded().get_layer("interval").set_radius(found.quantile(level))
 
     def _held_out_scores(self, valid: Any) -> Iterator[np.ndarray]:
         """How far off the predictions of held-out targets are, in units of their spread.

@@ -19,6 +19,7 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain import gate_pictures
 from kseq.explain.equations import recompute
 from kseq.explain.subjects import (
+    Direction,
     Row,
     check_estimator,
     embedded,
@@ -33,7 +34,6 @@ from kseq.layers.shuffle import DimensionShuffle
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Direction = Literal["forward", "backward"]
 # Of the largest output: what each precision may lose over many steps.
 _TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
 _TOLERANCE = 1e-3
@@ -172,7 +172,7 @@ def gates(estimator: Estimator, sequence: Any) -> Gates:
     return Gates(layers, step_name(estimator), tokens if same else None)
 
 
-def gated_layers(estimator: Estimator) -> list[tuple[Any, Any, str]]:
+def gated_layers(estimator: Estimator) -> list[tuple[Any, Any, Direction]]:
     """The recurrent layers that have gates, as `recurrent_layers` gives them."""
     kinds = (keras.layers.LSTMCell, keras.layers.GRUCell)
     every = recurrent_layers(estimator)
@@ -180,7 +180,7 @@ def gated_layers(estimator: Estimator) -> list[tuple[Any, Any, str]]:
 
 
 def _seen(
-    estimator: Estimator, row: Row, gated: list[tuple[Any, Any, str]]
+    estimator: Estimator, row: Row, gated: list[tuple[Any, Any, Direction]]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What each layer reads, `(time, features)`, and what it gives."""
     network = estimator._models.network
@@ -211,7 +211,7 @@ def _tokens(estimator: Estimator, sequence: Any) -> list[str] | None:
     return found
 
 
-def _gated(estimator: Estimator) -> list[tuple[Any, Any, str]]:
+def _gated(estimator: Estimator) -> list[tuple[Any, Any, Direction]]:
     """The layers with gates.
 
     Raises:
@@ -240,7 +240,9 @@ def _gated(estimator: Estimator) -> list[tuple[Any, Any, str]]:
     )
 
 
-def _checked(outer: Any, layer: Any, direction: str, x: np.ndarray, own: np.ndarray) -> LayerGates:
+def _checked(
+    outer: Any, layer: Any, direction: Direction, x: np.ndarray, own: np.ndarray
+) -> LayerGates:
     """The gates of one direction, whose outputs have to be the layer's own.
 
     Raises:
@@ -265,4 +267,4 @@ def _checked(outer: Any, layer: Any, direction: str, x: np.ndarray, own: np.ndar
             f"layer {outer.name!r}, {direction}: the gates computed from its weights give an "
             f"output that differs by {error:.3g} from its own; this is a defect of kseq"
         )
-    return LayerGates(outer.name, direction, values, error)  # type: ignore[arg-type]
+    return LayerGates(outer.name, direction, values, error)

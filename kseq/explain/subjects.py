@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import keras
 import numpy as np
@@ -26,6 +26,7 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain.gradients import Differentiable
 from kseq.layers.recurrent import Recurrence
 
+Direction = Literal["forward", "backward"]
 Made = TypeVar("Made")
 _STEPS = 8192  # that are worked on together, padding included
 _PIXELS = 2**20  # or of clips so many pixels
@@ -115,14 +116,14 @@ def stream_widths(estimator: Estimator) -> dict[str, int]:
     return {name: int(part.shape[-1]) for name, part in zip(streams, parts, strict=True)}
 
 
-def recurrent_layers(estimator: Estimator) -> list[tuple[Any, Any, str]]:
+def recurrent_layers(estimator: Estimator) -> list[tuple[Any, Any, Direction]]:
     """The recurrent layers of a network.
 
     Returns:
         For each direction of each: the layer as it stands in the network, the one that does the
         work, and `forward` or `backward`.
     """
-    found: list[tuple[Any, Any, str]] = []
+    found: list[tuple[Any, Any, Direction]] = []
     for layer in estimator._models.network.layers:
         if isinstance(layer, keras.layers.Bidirectional):
             found.append((layer, layer.forward_layer, "forward"))
