@@ -153,7 +153,7 @@ def test_an_error_in_the_oracle_ends_everything_with_its_message(tmp_path):
         def full(outcome):
             raise kseq.ArtefactError("the disk is full")
 
-        ledger.record = full
+        ledger.keep = full
         began = time.monotonic()
         with pytest.raises(kseq.ArtefactError, match="the disk is full"):
             serve(oracle, experiment, workers=1, address=("127.0.0.1", 0))
