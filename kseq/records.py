@@ -64,6 +64,7 @@ class Records(Generic[Kept]):
 
     def __enter__(self) -> Self:
         with self._stack as stack, self.writing():
+            self._check_place()
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 stack.enter_context(Lock(self.folder / ".lock", wait=False))
@@ -130,6 +131,20 @@ class Records(Generic[Kept]):
     def place(self, number: int) -> Path:
         """The folder of a piece."""
         return self.folder / f"{self.piece}_{number:04d}"
+
+    def _check_place(self) -> None:
+        """Nobody wants these files among others, or others moved aside with them."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ArtefactError(f"{self.folder}: is a file; expected a folder, or none yet")
+        found = self.folder.iterdir() if self.folder.exists() else ()
+        # A process that was killed leaves hidden files, half written.
+        there = {path.name for path in found if not path.name.startswith(".")}
+        mine = any(name.startswith(f"{self.piece}_") for name in there)
+        if there and f"{self.what}.json" not in there and not mine:
+            raise ArtefactError(
+                f"{self.folder}: holds other things, such as {min(there)}, and no {self.what}; "
+                "choose another --folder"
+            )
 
     def _read(self, path: Path) -> None:
         try:

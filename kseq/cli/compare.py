@@ -12,7 +12,7 @@ from rich.text import Text
 from kseq.cli.options import changed, console, json_option, print_json, recipe_argument, set_option
 from kseq.comparison.comparing import Comparison, run_comparison
 from kseq.comparison.table import Row
-from kseq.errors import RecipeError
+from kseq.errors import RecipeError, TrainingError
 from kseq.metrics.evaluation import counted
 from kseq.recipe import Recipe
 from kseq.recipe.document import value
@@ -78,8 +78,15 @@ def command(
                 "rows": found.records(),
             }
         )
-        return
-    _show(found, seeds)
+    else:
+        _show(found, seeds)
+    combinations = [row for row in found.rows if not row.naive]
+    without = [row for row in combinations if row.score is None]
+    if without:
+        raise TrainingError(
+            f"{len(without)} of {counted(len(combinations), 'combination')} came to no score; the "
+            "same command tries again"
+        )
 
 
 def _read(varied: Sequence[str]) -> dict[str, list[Any]]:

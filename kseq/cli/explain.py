@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from kseq.cli.options import (
 )
 from kseq.cli.reading import asked_texts, sequences_in
 from kseq.data.home import locate
-from kseq.errors import MissingExtraError
+from kseq.errors import DataError, MissingExtraError
 from kseq.estimators.base import Estimator
 from kseq.estimators.classifier import SequenceClassifier
 from kseq.estimators.forecaster import Forecaster
@@ -31,6 +32,7 @@ from kseq.explain.attributions import Attribution, attribute
 from kseq.explain.gate_pictures import OPENINGS
 from kseq.explain.gating import Gates, gates
 from kseq.explain.reaches import Reach, reach
+from kseq.metrics.evaluation import counted
 from kseq.recipe import Recipe
 from kseq.report import canvas
 from kseq.report.wording import number
@@ -40,6 +42,13 @@ from kseq.serving import artefact as artefacts
 What = Literal["reach", "gates", "attribution"]
 Explanation = Reach | Gates | Attribution
 _STRONGEST = 5
+# What the arguments of explanations are called on the command line.
+_OPTIONS = {
+    "output": "--of",
+    "layer": "--layer",
+    "X": "what is explained",
+    "streaming": "--streaming",
+}
 
 
 @click.command("explain", short_help="Show what a saved model's answers rest on.")
@@ -69,8 +78,9 @@ _STRONGEST = 5
 @click.option(
     "--of",
     metavar="OUTPUT",
-    help="What is attributed: a class or label; TOKEN or TOKEN:TAG; TARGET or TARGET:STEP of a "
-    "forecast; STEP or STEP:TARGET of numbers at every step; a frame ahead.",
+    help="What is attributed: a class or label; TOKEN or TOKEN:TAG, a token being a word of the "
+    "text or its place from 0 on; TARGET or TARGET:STEP of a forecast, steps ahead from 1 on; STEP "
+    "or STEP:TARGET of numbers at every step, from 0 on; a frame ahead, from 1 on.",
 )
 @click.option(
     "--method",
@@ -118,11 +128,12 @@ def command(
     saved = artefacts.read(Path(artefact))
     estimator, recipe = restore(saved, artefact), Recipe.from_dict(saved.recipe)
     items, names = _items(estimator, recipe, file, texts, changes)
-    if what == "reach":
-        found: Explanation = reach(estimator, items, streaming=streaming)
-    else:
-        one = _one(items, item)
-        found = _explained(estimator, one, what, method, of)
+    with _in_words_of_the_command():
+        if what == "reach":
+            found: Explanation = reach(estimator, items, streaming=streaming)
+        else:
+            one = _one(items, item)
+            found = _explained(estimator, one, what, method, of)
     name = recipe.fill().name
     if as_json:
         print_json(found.to_dict())
@@ -131,7 +142,20 @@ def command(
         for line in _summary(found, name, where):
             console().print(line, markup=False)
     if picture is not None or not as_json:
-        _draw(found, picture, picture or f"{name}_{what}.png", layer)
+        with _in_words_of_the_command():
+            _draw(found, picture, picture or f"{name}_{what}.png", layer)
+
+
+@contextmanager
+def _in_words_of_the_command() -> Iterator[None]:
+    """Within this context, what is wrong with an argument is said of the option."""
+    try:
+        yield
+    except DataError as error:
+        name, colon, rest = str(error).partition(": ")
+        if not colon or name not in _OPTIONS:
+            raise
+        raise DataError(f"{_OPTIONS[name]}: {rest}") from None
 
 
 def _check(what: What, of: str | None, method: str, streaming: bool, layer: str | None) -> None:
@@ -239,9 +263,8 @@ def _output(estimator: Estimator, of: str | None) -> Any:
         return names.get(of, of)
     first, colon, second = of.partition(":")
     if isinstance(estimator, SequenceTagger):
-        if not first.isdecimal():
-            return of
-        return (int(first), second) if colon else int(first)
+        place = _number(first)
+        return (place, second) if colon else place
     if isinstance(estimator, Forecaster):
         names = {str(target): target for target in estimator.targets_}
         target = names.get(first, first)
@@ -256,7 +279,7 @@ def _number(text: str) -> Any:
 def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     """What a person reads first."""
     if isinstance(found, Reach):
-        return [f"{name} {found}."]
+        return [f"{name} {found} ({_sample(found)})."]
     if isinstance(found, Gates):
         lines = []
         for layer in found.layers:
@@ -269,6 +292,11 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     for label, weight in found.strongest(_STRONGEST):
         lines.append(f"  {'-' if weight < 0 else '+'}{number(abs(weight))}  {label}")
     return lines
+
+
+def _sample(found: Reach) -> str:
+    """What a reach was found on."""
+    return f"over {counted(int(found.counts.max()), 'sequence')}"
 
 
 def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,8 @@ def run_apart(job: Job) -> Iterator[Result]:
                 process.wait()
             finally:
                 process.kill()
+        if process.returncode == -signal.SIGINT:  # it was told to stop, and so were we
+            raise KeyboardInterrupt
         last = errors.read_text(encoding="utf-8", errors="replace")
     for number, key, seed in job.seeds:
         if number not in ended:

@@ -150,7 +150,7 @@ def compare(
         return found
     import pandas
 
-    return pandas.DataFrame(found)
+    return pandas.DataFrame(found).convert_dtypes()
 
 
 def run_comparison(
@@ -169,7 +169,10 @@ def run_comparison(
 ) -> Comparison:
     """What `compare` makes a table of; see there."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 0 < seeds <= 100:
-        raise RecipeError(f"seeds: expected a number of trainings up to 100, got {shown(seeds)}")
+        raise RecipeError(
+            "seeds: expected how many trainings each combination has, from 1 to 100, got "
+            f"{shown(seeds)}"
+        )
     recipe = _recipe(estimator_or_recipe, X)
     found = variants(recipe, vary)
     _check_metric(metric, recipe)

@@ -10,6 +10,8 @@ from typing import Any
 from kseq.errors import RecipeError, shown
 from kseq.metrics.evaluation import plain
 from kseq.recipe import Recipe
+from kseq.recipe.recipe import SECTIONS
+from kseq.registry import suggest
 from kseq.search.space import same, with_changes
 
 MOST = 500
@@ -85,7 +87,7 @@ def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]
         ['gru, units 8', 'gru, units 16', 'lstm, units 8', 'lstm, units 16']
     """
     recipe.validate()
-    vary = _checked(vary)
+    vary = _checked(recipe, vary)
     count = 1
     for values in vary.values():
         count *= len(values)
@@ -107,7 +109,20 @@ def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]
     return found
 
 
-def _checked(vary: Any) -> dict[str, list[Any]]:
+def _better(recipe: Recipe, name: str) -> str:
+    """The path that was meant, where a section has something of that name."""
+    filled = recipe.fill()
+    if name in ("random_state", "seeds"):
+        return "; seeds says how many trainings each has"
+    sections = ("model", "training", "task", "data")
+    for section in sections:
+        if name in getattr(filled, section):
+            return f" (did you mean '{section}.{name}'?)"
+    first = name.partition(".")[0]
+    return suggest(first, list(sections)) or f"; a path begins with {', '.join(sections)}"
+
+
+def _checked(recipe: Recipe, vary: Any) -> dict[str, list[Any]]:
     """The values as they would stand in a recipe."""
     if not isinstance(vary, Mapping) or not vary:
         raise RecipeError(
@@ -116,6 +131,9 @@ def _checked(vary: Any) -> dict[str, list[Any]]:
         )
     mistakes = []
     for path, values in vary.items():
+        if str(path).partition(".")[0] not in SECTIONS:
+            mistakes.append(f"vary: {path}: is no recipe path{_better(recipe, str(path))}")
+            continue
         fixed = _NOT.get(str(path), _NOT.get(str(path).partition(".")[0]))
         if fixed is not None:
             mistakes.append(f"vary: {path} {fixed}; vary another path")

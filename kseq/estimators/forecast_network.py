@@ -48,7 +48,7 @@ def assemble(network: keras.Model, spec: Spec, task: Mapping[str, Any], width: i
     filled = scale(FillForward(name="fill")(seen))
     known_filled = FillForward(name="fill_future")(known) if spec.future else None
     forecast = Standardize(invert=True, name="forecast")(scores(filled, known_filled))
-    spread = WindowSpread(name="spread")(filled[:, :, :targets])
+    spread = WindowSpread(name="spread")(filled[:, :, :targets], seen[:, :, :targets])
     bounds = PredictionInterval(axes=2, name="interval")(forecast, spread)
     named = {"future": known} if spec.future else {}
     given = {"x": raw, **named}

@@ -28,14 +28,17 @@ class IntervalEstimator(Estimator):
     interval: float | None
     answer: ClassVar[str]  # the output that bounds are around
     _calibration: Calibration | None
+    _quietest: np.ndarray | None
 
     def _fit(self, train: Any, valid: Any, *, apart: bool = False, **how: Any) -> None:
         self._calibration = None  # the weights of its predictions are about to change
+        self._set_quietest(None)
         super()._fit(train, valid, **how)
         if valid is None or not apart:
             return
         found = Calibration.of(np.concatenate(list(self._held_out_scores(valid))))
         self._calibration = found
+        self._set_quietest(self._quietest)
         level = self.recipe_.task["interval"]
         if found is not None and self._served_bounds(level):
             self._bounded().get_layer("interval").set_radius(found.quantile(level))
@@ -58,6 +61,10 @@ class IntervalEstimator(Estimator):
             inputs, targets, *weights = valid[index]
             given = inputs if isinstance(inputs, dict) else {"x": inputs}
             found = ask(given)
+            if "spread" in found:
+                least = found["spread"].min(axis=(0, 1))
+                known = least if self._quietest is None else self._quietest
+                self._quietest = np.minimum(known, least)
             off = np.abs(targets * scale + mean - found[self.answer]) / found.get("spread", 1.0)
             if weights and weights[0] is not None:
                 counts = weights[0].reshape(weights[0].shape + (1,) * (off.ndim - weights[0].ndim))
@@ -65,6 +72,10 @@ class IntervalEstimator(Estimator):
             if not index:
                 stride = max(1, -(-off.size * len(valid) // _MOST))
             yield off.reshape(-1, *off.shape[off.ndim - self._axes() :])
+
+    def _set_quietest(self, spread: np.ndarray | None) -> None:
+        """What bounds are measured in at least: no narrower than for what was held out."""
+        self._quietest = spread
 
     def _target_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """What targets were standardised by."""
@@ -129,6 +140,8 @@ class IntervalEstimator(Estimator):
         if self._calibration is not None:
             found["_interval_scores"] = self._calibration.scores
             found["_interval_counts"] = self._calibration.counts
+            if self._quietest is not None:
+                found["_interval_quietest"] = self._quietest
         return found
 
     def _restore(
@@ -144,3 +157,4 @@ class IntervalEstimator(Estimator):
                 )
             self._calibration = Calibration(scores, counts)
         super()._restore(recipe, preprocessing, arrays)
+        self._set_quietest(arrays.get("_interval_quietest"))

@@ -113,6 +113,10 @@ class RollingForecaster(IntervalEstimator):
         """The coefficient of determination R² of the forecasts from every origin in X."""
         return self.evaluate(X, history=history).metrics["r2"]
 
+    def _set_quietest(self, spread: np.ndarray | None) -> None:
+        super()._set_quietest(spread)
+        self._bounded().get_layer("spread").set_floor(spread)
+
     def _asked(self) -> Forward:
         asked: Forward = self._models.parts
         return asked

@@ -17,7 +17,10 @@ from kseq.estimators.forecaster import Forecaster
 from kseq.estimators.regressor import SequenceRegressor
 from kseq.estimators.tagger import SequenceTagger
 from kseq.estimators.video import VideoPredictor
+from kseq.registry import suggest
 from kseq.tags import OUTSIDE, scheme_of
+
+_MOST_NAMES = 40  # that a message lists
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,16 @@ def _of_class(
     elif output in names:
         place = names.index(output)
     else:
-        raise DataError(f"output: expected a {what} out of {shown(names)}, got {shown(output)}")
+        raise DataError(f"output: {_none_of(output, names, what)}")
     return Asked(_one(scores, place), f"score of {what} {names[place]}", head=head)
+
+
+def _none_of(output: Any, names: list[Any], what: str) -> str:
+    """What is said of a name that is none."""
+    listed = ", ".join(map(str, names[:_MOST_NAMES]))
+    more = ", ..." if len(names) > _MOST_NAMES else ""
+    better = suggest(output, [str(name) for name in names]) if isinstance(output, str) else ""
+    return f"{shown(output)} is no {what} here{better}; there are {listed}{more}"
 
 
 def _of_tag(tagger: SequenceTagger, scores: np.ndarray, output: Any, texts: Texts) -> Asked:
@@ -102,13 +113,20 @@ def _of_tag(tagger: SequenceTagger, scores: np.ndarray, output: Any, texts: Text
         place, tag = output
     else:
         place, tag = output, None
-    expected = "a token's place from 0 on, or a pair of it and a tag"
+    if isinstance(place, str) and place in tokens:
+        if tokens.count(place) > 1:
+            raise DataError(
+                f"output: {place!r} stands {tokens.count(place)} times in the text; give the place "
+                f"of one, such as {tokens.index(place)}"
+            )
+        place = tokens.index(place)
+    expected = "a token, or its place from 0 on, or a pair of it and a tag"
     if tagger.classes_ is not None:
         expected += f", or a label out of {shown(tagger.classes_.tolist())}"
     place = _place(place, len(tokens), expected, output)
     tag = predicted[place] if tag is None else tag
     if tag not in names:
-        raise DataError(f"output: expected a tag out of {shown(names)}, got {shown(tag)}")
+        raise DataError(f"output: {_none_of(tag, names, 'tag')}")
     words = f"score of {tag} at {tokens[place]!r} (token {place})"
     return Asked(_one(scores, (place, names.index(tag))), words)
 

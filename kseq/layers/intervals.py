@@ -5,22 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="kseq")
 class WindowSpread(keras.layers.Layer):
-    """The standard deviation of each feature over a window, at least `floor`.
+    """The standard deviation of each feature over a window, at least that of `floor`.
 
     What the bounds of a forecast are measured in, so that they widen and narrow with the series.
     It computes and returns float32 at least, whatever the dtype policy.
 
     Args:
-        floor: The spread of a window that stands still, for features of a deviation near 1.
+        floor: The spread of a window that stands still, for features of a deviation near 1, until
+            `set_floor` says what the quietest known one has.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Weights:
+        `least`, `(features,)`, not trained.
 
     Call arguments:
         inputs: A tensor `(batch, time, features)`.
+        observed: The same before gaps were filled: a feature without any value that is finite says
+            nothing of its spread, which is then 1 at least.
 
     Output shape:
         `(batch, 1, features)`.
@@ -41,11 +48,30 @@ class WindowSpread(keras.layers.Layer):
             raise ValueError(f"floor: expected a number above 0, got {floor}")
         self.floor = floor
 
-    def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, self._type())
-        return ops.maximum(ops.std(x, axis=1, keepdims=True), self.floor)  # (batch, 1, features)
+    def build(self, inputs_shape: Any, observed_shape: Any = None) -> None:
+        self.least = self.add_weight(
+            shape=(inputs_shape[-1],),
+            initializer=keras.initializers.Constant(self.floor),
+            trainable=False,
+            dtype=self._type(),
+            autocast=False,
+            name="least",
+        )
 
-    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+    def set_floor(self, floor: Any) -> None:
+        """Sets the least spread of each feature; None goes back to `floor`."""
+        self.least.assign(np.broadcast_to(self.floor if floor is None else floor, self.least.shape))
+
+    def call(self, inputs: Any, observed: Any = None) -> Any:
+        x = ops.cast(inputs, self._type())
+        spread = ops.maximum(ops.std(x, axis=1, keepdims=True), self.least)  # (batch, 1, features)
+        if observed is None:
+            return spread
+        # Not `ops.isfinite(...).any`: a sum of ones and zeros is what every backend exports.
+        known = ops.sum(ops.cast(ops.isfinite(observed), spread.dtype), axis=1, keepdims=True)
+        return ops.where(known > 0, spread, ops.maximum(spread, 1.0))
+
+    def compute_output_spec(self, inputs: Any, observed: Any = None) -> keras.KerasTensor:
         return keras.KerasTensor((inputs.shape[0], 1, inputs.shape[-1]), dtype=self._type())
 
     def _type(self) -> str:

@@ -236,8 +236,8 @@ def test_all_failed(monkeypatch, waves):
     ("how", "error", "said"),
     [
         ({"vary": {"model.cell": ["gur"]}}, RecipeError, "model.cell"),
-        ({"vary": VARY, "seeds": 0}, RecipeError, "seeds: expected a number of trainings"),
-        ({"vary": VARY, "seeds": True}, RecipeError, "seeds: expected a number of trainings"),
+        ({"vary": VARY, "seeds": 0}, RecipeError, "seeds: expected how many trainings"),
+        ({"vary": VARY, "seeds": True}, RecipeError, "seeds: expected how many trainings"),
         ({"vary": VARY, "metric": "acuracy"}, RecipeError, "did you mean 'accuracy'"),
         ({"vary": VARY, "metric": "csi_5"}, RecipeError, "metric: 'csi_5' is none of this task"),
         ({"vary": VARY, "test_data": [1]}, DataError, r"test_data: expected a pair \(X, y\)"),

@@ -49,7 +49,9 @@ def test_all_mistakes_at_once_each_with_a_combination_that_has_it():
         ({"seed": [1, 2]}, "seed is what seeds are for"),
         ({"task.kind": ["regression"]}, "decides what a score is of"),
         ({"name": ["a", "b"]}, "name is the same for all"),
-        ({"modle.cell": ["gru"]}, "modle: unknown section|did you mean 'model'"),
+        ({"modle.cell": ["gru"]}, r"modle\.cell: is no recipe path \(did you mean 'model'\?\)"),
+        ({"units": [2, 3]}, r"units: is no recipe path \(did you mean 'model\.units'\?\)"),
+        ({"random_state": [1, 2]}, "seeds says how many trainings each has"),
         ({"model.units": list(range(1, 40)), "model.patch": list(range(1, 40))}, "1,521 comb"),
     ],
 )

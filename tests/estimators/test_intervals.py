@@ -353,3 +353,27 @@ def test_coverage_of_the_shipped_recipe_co2():
     # 183 held-out and 457 test weeks: a deviation of .026 by chance alone.
     assert 0.85 < note["coverage"] < 0.96
     assert isinstance(model._calibration, Calibration)
+
+
+def test_a_window_that_says_nothing_has_no_narrow_bounds(tmp_path):
+    """Nor has one that stands still, as a stuck sensor: no narrower than the quietest held out."""
+    rng = np.random.default_rng(0)
+    series = np.sin(np.arange(200) / 4) + rng.normal(0, 0.2, 200)
+    forecaster = kseq.Forecaster(
+        window=8,
+        horizon=2,
+        model={"units": 3},
+        training={"epochs": 1, "validation_fraction": 0.3},
+        random_state=0,
+    )
+    forecaster.fit(series)
+    usual = forecaster.predict(series[100:120], interval=0.8)
+    for copy in (forecaster, pickle.loads(pickle.dumps(forecaster))):
+        still = copy.predict(np.full(20, 0.5), interval=0.8)
+        nothing = copy.predict(np.full(20, np.nan), interval=0.8)
+        width = (usual.upper - usual.lower).mean()
+        assert (still.upper - still.lower).mean() > 0.2 * width
+        assert (nothing.upper - nothing.lower).mean() > 0.9 * width
+    # A fit that goes on forgets it until it is measured again.
+    forecaster.set_params(warm_start=True).fit(series[:140], validation_data=series[140:])
+    assert forecaster._quietest is not None

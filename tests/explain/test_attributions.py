@@ -195,7 +195,7 @@ def test_what_does_not_hold_is_refused(lstm):
     x = sequences()[0][0]
     for options, words in [
         ({"method": "saliency"}, "expected one of integrated_gradients, occlusion, got 'saliency'"),
-        ({"output": "d"}, r"expected a class out of \['a', 'b', 'c'\], got 'd'"),
+        ({"output": "d"}, "'d' is no class here; there are a, b, c"),
         ({"baseline": np.zeros(3)}, r"expected numbers of the shape \(6, 2\)"),
         ({"baseline": np.nan}, "no finite number"),
         ({"size": 2}, "size: is what occlusion hides together"),
@@ -209,8 +209,11 @@ def test_what_does_not_hold_is_refused(lstm):
 @pytest.mark.slow
 def test_what_does_not_hold_of_text_is_refused(tagger):
     for options, words in [
-        ({"output": 5}, "a token's place from 0 on.*here they go from 0 to 4, got 5"),
-        ({"output": (0, "B-place")}, r"expected a tag out of \['B-name', 'O'\], got 'B-place'"),
+        ({"output": 5}, "or its place from 0 on.*here they go from 0 to 4, got 5"),
+        (
+            {"output": (0, "B-place")},
+            r"'B-place' is no tag here \(did you mean 'B-name'\?\); there are B-name, O",
+        ),
         ({"output": "three"}, r"expected a label out of \['one', 'two'\], got 'three'"),
         ({"baseline": ["met"]}, "a token, or as many as the text has, 5, got 1"),
     ]:

@@ -83,3 +83,18 @@ def test_saved_with_its_radius(tmp_path):
     again = keras.saving.load_model(tmp_path / "m.keras")
     for name, values in model(X).items():
         np.testing.assert_array_equal(numpy(again(X)[name]), numpy(values))
+
+
+def test_the_spread_is_no_less_than_the_quietest_known_and_of_gaps_that_of_the_training():
+    layer = WindowSpread()
+    still = np.zeros((1, 5, 2), np.float32)
+    np.testing.assert_allclose(numpy(layer(still)), [[[0.01, 0.01]]])
+    layer.set_floor([0.3, 0.2])
+    np.testing.assert_allclose(numpy(layer(still)), [[[0.3, 0.2]]], rtol=1e-6)
+    gaps = still.copy()
+    gaps[:, :, 1] = np.nan
+    np.testing.assert_allclose(numpy(layer(still, gaps)), [[[0.3, 1.0]]], rtol=1e-6)
+    gaps[:, 2, 1] = 4.0  # one value is one
+    np.testing.assert_allclose(numpy(layer(still, gaps)), [[[0.3, 0.2]]], rtol=1e-6)
+    layer.set_floor(None)
+    np.testing.assert_allclose(numpy(layer(still)), [[[0.01, 0.01]]])

@@ -131,3 +131,22 @@ def test_a_seal_holds_what_json_can():
     for text in ("", "{}", "[]", '{"content": {}, "sha256": ""}', json.dumps({"content": 1})):
         with pytest.raises(ValueError, match=r"it is torn|its digest"):
             unsealed(text)
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("task: tagging")
+    for fresh in (False, True):
+        with (
+            pytest.raises(ArtefactError, match=r"holds other things, such as recipe\.yaml"),
+            Ledger(tmp_path, {}, fresh=fresh),
+        ):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+    with pytest.raises(ArtefactError, match="is a file; expected a folder"):
+        Ledger(tmp_path / "recipe.yaml", {}).__enter__()
+
+
+def test_a_folder_in_which_only_a_process_was_killed_is_taken(tmp_path):
+    (tmp_path / ".search.json.0123").write_text("{")
+    with Ledger(tmp_path, {}) as ledger:
+        assert ledger.outcomes == {}
