@@ -76,8 +76,8 @@ def differences(
         parts = [(float(each.var(ddof=1)) / len(each), len(each) - 1) for each in both]
         if drawn is not None:
             values, observations = drawn
-            spread = float(np.var(values[place] - values[best], ddof=1))
-            parts.append((spread, observations - 1))
+            variance = float(np.var(values[place] - values[best], ddof=1))
+            parts.append((variance, observations - 1))
         found.append(_tested(behind, parts))
     return _corrected(found)
 

@@ -103,9 +103,9 @@ class Calibration:
         found = np.empty(asked.shape)
         for cell, count in enumerate(self.counts.reshape(-1).tolist()):
             ranks = kept_ranks(count)
-            reached = np.append(ranks - 1, count) / (count + 1)
+            needed = np.append(ranks - 1, count) / (count + 1)
             places = np.searchsorted(columns[: len(ranks), cell], asked[:, cell])
-            found[:, cell] = reached[places]
+            found[:, cell] = needed[places]
         return found.reshape(scores.shape)
 
 
@@ -138,8 +138,8 @@ def around(found: Mapping[str, np.ndarray], radius: np.ndarray | None) -> list[n
     middle = found["forecast"]
     if radius is None:
         return [middle]
-    reach = found["spread"] * radius
-    return [middle, middle - reach, middle + reach]
+    margin = found["spread"] * radius
+    return [middle, middle - margin, middle + margin]
 
 
 def checked_level(level: Any) -> float:

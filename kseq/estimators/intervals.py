@@ -113,7 +113,7 @@ class IntervalEstimator(Estimator):
         level = checked_level(level)
         return enough(self._calibration, level).quantile(level)
 
-    def _reach(
+    def _margin(
         self, truth: np.ndarray, prediction: np.ndarray, spread: Any = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
         """How far the bounds of `interval` are from predictions, and what level holds the truth.
@@ -124,7 +124,7 @@ class IntervalEstimator(Estimator):
             spread: What fits them.
 
         Returns:
-            The distances, and what a level must be above for its bounds to hold the truth; NaN
+            The margins, and what a level must be above for its bounds to hold the truth; NaN
             where there are no bounds.
         """
         level = self.recipe_.task["interval"]
@@ -132,8 +132,8 @@ class IntervalEstimator(Estimator):
         if not self._served_bounds(level):
             return nothing, nothing
         calibration = enough(self._calibration, level)
-        reach = np.broadcast_to(spread * calibration.quantile(level), nothing.shape)
-        return reach, calibration.levels(np.abs(truth - prediction) / spread)
+        margin = np.broadcast_to(spread * calibration.quantile(level), nothing.shape)
+        return margin, calibration.levels(np.abs(truth - prediction) / spread)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         found = super()._arrays()

@@ -309,8 +309,8 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
         truth, _ = read_numbers(y, self._parts(X), self.spec_.per_step, "y")
         truth, predicted, which = observed(truth, predicted)
         found = replace(evaluate_regression(truth, predicted, self.target_mean_), **which)
-        reach, needed = self._reach(all_rows(truth), all_rows(predicted))
-        return with_interval(found, self.recipe_.task["interval"], reach, needed)
+        margin, needed = self._margin(all_rows(truth), all_rows(predicted))
+        return with_interval(found, self.recipe_.task["interval"], margin, needed)
 
     def _assemble(self, network: keras.Model) -> Models:
         inputs, scores = self._inputs(network)
@@ -327,10 +327,10 @@ class SequenceRegressor(RegressorMixin, IntervalEstimator, SupervisedEstimator):
         if self.spec_.per_step:
             return {}  # what stands behind a text's end is not looked at
         values = np.stack(self._answers(self._encode(texts), ["prediction"])["prediction"])
-        reach, _ = self._reach(values, values)
-        if np.isnan(reach).any():
+        margin, _ = self._margin(values, values)
+        if np.isnan(margin).any():
             return {"prediction": values}
-        return {"prediction": values, "lower": values - reach, "upper": values + reach}
+        return {"prediction": values, "lower": values - margin, "upper": values + margin}
 
     def _preprocessing(self) -> dict[str, Any]:
         return {

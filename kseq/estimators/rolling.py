@@ -132,7 +132,7 @@ class RollingForecaster(IntervalEstimator):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _forecast(self, points: list[Origin]) -> list[np.ndarray]:
-        """Truth, forecasts, naive forecasts, and of bounds their distance and the level needed.
+        """Truth, forecasts, naive forecasts, and of bounds their margin and the level needed.
 
         Each is `(windows, horizon, targets)`.
         """
@@ -154,7 +154,7 @@ class RollingForecaster(IntervalEstimator):
             forecast,
             naive(own, horizon, season=1),
             naive(own, horizon, season=task["season"] or 1),
-            *self._reach(truth, forecast, spread),
+            *self._margin(truth, forecast, spread),
         ]
 
     def _compare(
@@ -163,7 +163,7 @@ class RollingForecaster(IntervalEstimator):
         forecast: np.ndarray,
         last: np.ndarray,
         seasonal: np.ndarray,
-        reach: np.ndarray,
+        margin: np.ndarray,
         needed: np.ndarray,
     ) -> Evaluation:
         season = self.recipe_.task["season"]
@@ -178,7 +178,7 @@ class RollingForecaster(IntervalEstimator):
             deviation=self.deviation_,
             targets=[str(name) for name in self.columns_.targets],
         )
-        return with_interval(found, self.recipe_.task["interval"], reach, needed)
+        return with_interval(found, self.recipe_.task["interval"], margin, needed)
 
 
 def _table(series: Series, end: int) -> dict[Column, np.ndarray]:

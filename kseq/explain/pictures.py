@@ -17,7 +17,7 @@ from kseq.estimators.video import VideoPredictor
 from kseq.explain.attributions import attribute
 from kseq.explain.gating import gated_layers, gates
 from kseq.explain.reaches import reach_of
-from kseq.explain.subjects import check_estimator, recurrent_layers, rows_of, spread, step_name
+from kseq.explain.subjects import check_estimator, evenly, recurrent_layers, rows_of, step_name
 from kseq.tags import OUTSIDE
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _short(estimator: Estimator, X: Any) -> Any:
     if isinstance(estimator, VideoPredictor):
         window = estimator.recipe_.task["window"]
         clips = estimator._checked(X, window, "X")
-        rows = spread(len(clips), _SEQUENCES)
+        rows = evenly(len(clips), _SEQUENCES)
         frames = clips.window(rows, clips.lengths[rows] - window, window)
         return frames[..., 0] if clips.flat else frames
     X = estimator._read(X)[0]

@@ -19,9 +19,9 @@ from kseq.explain.subjects import (
     batches,
     check_estimator,
     differentiable,
+    evenly,
     recurrent_layers,
     rows_of,
-    spread,
     step_name,
 )
 from kseq.layers.convolution import MaskedConv1D
@@ -174,7 +174,7 @@ def reach(
         _check_streaming(estimator)
     rows = rows_of(estimator, X, sequences)
     if streaming:
-        rows = [row.cut(int(end) + 1) for row in rows for end in spread(len(row.x), _ENDS)]
+        rows = [row.cut(int(end) + 1) for row in rows for end in evenly(len(row.x), _ENDS)]
     return reach_of(estimator, rows, projections=projections, seed=seed)
 
 

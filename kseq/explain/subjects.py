@@ -167,7 +167,7 @@ def rows_of(estimator: Estimator, X: Any, most: int | None = None) -> list[Row]:
     some = np.flatnonzero(parts.lengths)
     if not len(some):
         raise DataError("X: there is no token in it")
-    sequences = estimator._encode(parts.take(some[spread(len(some), most)]))
+    sequences = estimator._encode(parts.take(some[evenly(len(some), most)]))
     embed = None
     if estimator.spec_.streams:
         network = estimator._models.network
@@ -269,7 +269,7 @@ def windows_of(
             f"X: its longest series has {max(map(len, rows))} rows, but a window takes {need}"
         )
     mean = fallback(estimator)
-    chosen = [every[place] for place in spread(len(every), most)]
+    chosen = [every[place] for place in evenly(len(every), most)]
     x = np.stack([fill_forward(row[end - window : end], mean) for row, end in chosen])
     if not count:
         return x.astype(np.float32), None
@@ -286,13 +286,13 @@ def fallback(estimator: Forecaster) -> np.ndarray:
 def frames_of(estimator: VideoPredictor, X: Any, most: int | None = None) -> np.ndarray:
     """The last frames of clips, `(n, window, ..., channels)`, pixels from 0 to 1."""
     clips = estimator._checked(X, estimator.recipe_.task["window"], "X")
-    rows = spread(len(clips), most)
+    rows = evenly(len(clips), most)
     ends = np.stack([rows, clips.lengths[rows]], axis=1)
     frames = np.concatenate(list(estimator._windows(clips, ends, horizon=0, steps=0)))
     return (frames / np.float32(estimator.form_.maximum)).astype(np.float32)
 
 
-def spread(count: int, most: int | None) -> np.ndarray:
+def evenly(count: int, most: int | None) -> np.ndarray:
     """Places of the first, the last and some between."""
     if most is None or count <= most:
         return np.arange(count)

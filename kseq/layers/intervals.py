@@ -150,11 +150,11 @@ class PredictionInterval(keras.layers.Layer):
 
     def call(self, prediction: Any, spread: Any = None) -> dict[str, Any]:
         middle = ops.cast(prediction, self.radius.dtype)
-        reach = self.radius if spread is None else self.radius * ops.cast(spread, middle.dtype)
-        # Not `middle + reach`: on TensorFlow, Keras may take a small summand for a bias.
+        margin = self.radius if spread is None else self.radius * ops.cast(spread, middle.dtype)
+        # Not `middle + margin`: on TensorFlow, Keras may take a small summand for a bias.
         return {
-            "lower": ops.subtract(middle, reach),
-            "upper": ops.subtract(middle, ops.negative(reach)),
+            "lower": ops.subtract(middle, margin),
+            "upper": ops.subtract(middle, ops.negative(margin)),
         }
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:

@@ -13,7 +13,7 @@ LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def with_interval(
-    evaluation: Evaluation, level: float | None, reach: Any, needed: Any
+    evaluation: Evaluation, level: float | None, margin: Any, needed: Any
 ) -> Evaluation:
     """The evaluation with its bounds and `notes["interval"]`; as it is where there are none.
 
@@ -24,7 +24,7 @@ def with_interval(
     Args:
         evaluation: Of numbers.
         level: The share that the bounds are to hold.
-        reach: How far the bounds are from the predictions, in the form of the truth, or of its
+        margin: How far the bounds are from the predictions, in the form of the truth, or of its
             items one after the other; NaN where there are none.
         needed: What a level must be above for its bounds to hold each truth, in the same form.
 
@@ -40,7 +40,7 @@ def with_interval(
     of_steps = evaluation.task == "forecasting"
     true, near, far, need = (
         _table(values, of_steps)
-        for values in (evaluation.truth, evaluation.predicted, reach, needed)
+        for values in (evaluation.truth, evaluation.predicted, margin, needed)
     )
     known = np.isfinite(true)
     if level is None or not known.any() or np.isnan(far).any():
@@ -77,8 +77,8 @@ def with_interval(
         }
     return replace(
         evaluation,
-        lower=_moved(evaluation.predicted, -np.asarray(reach)),
-        upper=_moved(evaluation.predicted, np.asarray(reach)),
+        lower=_moved(evaluation.predicted, -np.asarray(margin)),
+        upper=_moved(evaluation.predicted, np.asarray(margin)),
         notes={**evaluation.notes, "interval": note},
     )
 
@@ -91,9 +91,9 @@ def _table(values: Any, of_steps: bool) -> np.ndarray:
     return whole if of_steps else whole.reshape(len(whole), -1)
 
 
-def _moved(predicted: Any, reach: Any) -> Any:
-    """The predictions with their reach added."""
+def _moved(predicted: Any, margin: Any) -> Any:
+    """The predictions with their margin added."""
     if not isinstance(predicted, list):
-        return predicted + np.asarray(reach).reshape(np.shape(predicted))
+        return predicted + np.asarray(margin).reshape(np.shape(predicted))
     cuts = np.cumsum([len(item) for item in predicted])[:-1]
-    return [p + r.reshape(p.shape) for p, r in zip(predicted, np.split(reach, cuts), strict=True)]
+    return [p + r.reshape(p.shape) for p, r in zip(predicted, np.split(margin, cuts), strict=True)]

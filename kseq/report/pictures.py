@@ -160,7 +160,7 @@ def scatter(evaluation: Evaluation) -> Figure:
     beside = beside_line(evaluation)
     if len(truth) > _MOST_POINTS:
         beside += f"; {_MOST_POINTS:,} of {len(truth):,} shown"
-        chosen = _spread(len(truth), _MOST_POINTS)
+        chosen = _evenly(len(truth), _MOST_POINTS)
         truth, answers = truth[chosen], answers[chosen]
     columns = min(len(names), _MOST_TARGETS)
     figure = canvas.new_figure(4.0 * columns + 0.8, 4.3)
@@ -192,7 +192,7 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
         MissingExtraError: If matplotlib is not installed.
     """
     known = [place for place, rows in enumerate(evaluation.truth) if len(rows)]
-    chosen = [known[place] for place in _spread(len(known), sequences)]
+    chosen = [known[place] for place in _evenly(len(known), sequences)]
     names = list(evaluation.labels or ["target"])[:_MOST_TARGETS]
     figure = canvas.new_figure(8.0, 0.3 + 1.5 * len(chosen) * len(names))
     panels = figure.subplots(len(chosen) * len(names), 1, squeeze=False)[:, 0]
@@ -229,7 +229,7 @@ def _flat(values: Any) -> np.ndarray:
     return np.asarray(whole, dtype=np.float64).reshape(len(whole), -1)
 
 
-def _spread(count: int, most: int) -> list[int]:
+def _evenly(count: int, most: int) -> list[int]:
     """Places of the first, the last and some between."""
     return sorted({int(p) for p in np.linspace(0, count - 1, min(count, most)).round()})
 

@@ -65,7 +65,7 @@ def work(task: Task) -> None:
         Retired: After `task.most` trials.
     """
     host, port = task.address
-    reach(host, port)
+    wait_for_chief(host, port)
     with asking(host, port, task.name), tempfile.TemporaryDirectory() as folder:
         metric = task.experiment.metric
         stand_in = keras_tuner.Oracle(objective=keras_tuner.Objective(metric, direction(metric)))
@@ -84,7 +84,7 @@ def work(task: Task) -> None:
                 ) from None
 
 
-def reach(host: str, port: int) -> None:
+def wait_for_chief(host: str, port: int) -> None:
     """Waits until somebody listens there, as long as a chief may take to begin.
 
     Raises:

@@ -14,9 +14,9 @@ from kseq.explain.subjects import (
     check_estimator,
     check_one,
     differentiable,
+    evenly,
     one_row,
     rows_of,
-    spread,
     stream_widths,
     together,
 )
@@ -85,9 +85,9 @@ def test_many_steps_are_not_worked_on_at_once():
 
 
 def test_places_are_spread():
-    assert spread(10, 4).tolist() == [0, 3, 6, 9]
-    assert spread(3, 4).tolist() == [0, 1, 2]
-    assert spread(3, None).tolist() == [0, 1, 2]
+    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert evenly(3, 4).tolist() == [0, 1, 2]
+    assert evenly(3, None).tolist() == [0, 1, 2]
 
 
 def test_what_is_no_fitted_estimator_is_refused():

@@ -84,7 +84,7 @@ def test_a_worker_without_a_chief_says_so(recipe, monkeypatch):
 
     monkeypatch.setattr(module, "SILENCE", 0.5)
     with pytest.raises(TrainingError, match="no chief listens there"):
-        module.reach("127.0.0.1", free_port())
+        module.wait_for_chief("127.0.0.1", free_port())
 
 
 def test_a_worker_whose_chief_is_killed_ends(recipe, folder):
