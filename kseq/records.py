@@ -60,6 +60,7 @@ class Records(Generic[Kept]):
         self.fresh = fresh
         self.outcomes: dict[int, Kept] = {}
         self.resumed = 0  # that had ended before
+        self.aside: Path | None = None  # where `fresh` moved what was there
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -196,6 +197,7 @@ class Records(Generic[Kept]):
         aside.mkdir()
         for path in things:
             os.replace(path, aside / path.name)
+        self.aside = aside
 
 
 def sealed(content: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -57,6 +58,11 @@ class Board:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    def moved_aside(self, folder: Path | None) -> None:
+        """What was in the folder, if anything was, is in another one now."""
+        if self.show and folder is not None:
+            self.console.print(f"the comparison that was there is now in {folder}", markup=False)
 
     def going_on(self, count: int) -> None:
         """Some trainings ended before the comparison was interrupted."""

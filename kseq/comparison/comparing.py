@@ -189,6 +189,7 @@ def run_comparison(
             place = Path(folder or Path("comparisons") / recipe.name)
         results = stack.enter_context(Results(place, {}, fresh=fresh))
         board = stack.enter_context(Board(len(jobs) * seeds, show=verbose))
+        board.moved_aside(results.aside)
         ended = _trained(jobs, seeds, data, results, board)
         kept = None if folder is None and X is not None else place
         comparison = _compared(found, ended, tuple(vary), data.held_out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -78,6 +79,11 @@ class Board:
             self._live.stop()
             self._live = None
             self.console.print(self.table())
+
+    def moved_aside(self, folder: Path | None) -> None:
+        """What was in the folder, if anything was, is in another one now."""
+        if self.show and folder is not None:
+            self.console.print(f"the search that was there is now in {folder}", markup=False)
 
     def going_on(self, count: int) -> None:
         """Some trials ended before the search was interrupted."""

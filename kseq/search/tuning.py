@@ -148,6 +148,7 @@ def tune(
             place = Path(folder or Path("searches") / plan.recipe.name)
         ledger = stack.enter_context(Ledger(place, experiment.identity(), fresh=fresh))
         stack.enter_context(board)
+        board.moved_aside(ledger.aside)
         board.going_on(ledger.resumed)
         _search(experiment, ledger, board, workers, address)
         outcomes = [ledger.outcomes[number] for number in sorted(ledger.outcomes)]

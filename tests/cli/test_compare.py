@@ -75,7 +75,7 @@ def test_mistakes(recipe, capsys, options, code, said):
     assert "Traceback" not in error
 
 
-def test_interrupted(recipe, capsys, monkeypatch):
+def test_interrupted_and_begun_anew(recipe, capsys, monkeypatch, tmp_path):
     def stop(job):
         raise KeyboardInterrupt
         yield
@@ -83,4 +83,10 @@ def test_interrupted(recipe, capsys, monkeypatch):
     monkeypatch.setattr(comparing, "run_apart", stop)
     assert main(["compare", recipe, "--vary", "model.cell=gru"]) == 130
     said = capsys.readouterr().err
+    assert "is now in" not in said
     assert "interrupted; the trainings that ended are kept in comparisons/slopes" in said
+    kept = tmp_path / "comparisons/slopes"
+    assert main(["compare", recipe, "--vary", "model.cell=gru", "--fresh"]) == 130
+    said = capsys.readouterr().err
+    assert said.startswith("the comparison that was there is now in comparisons/slopes.old-1\n")
+    assert (kept.with_name("slopes.old-1") / "comparison.json").is_file()

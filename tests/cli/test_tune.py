@@ -108,7 +108,11 @@ def test_another_search_in_the_folder(recipe, capsys):
     assert "holds another search: recipe.model.cell was 'gru' and is 'lstm'" in (
         capsys.readouterr().err
     )
-    assert main([*changed, "--fresh"]) == 0
+    assert not list(recipe.parent.glob("searches/*.old-*"))
+    assert main([*(option for option in changed if option != "--quiet"), "--fresh"]) == 0
+    told = "the search that was there is now in searches/slopes.old-1"
+    assert told == capsys.readouterr().err.splitlines()[0]
+    assert (recipe.parent / "searches/slopes.old-1/search.json").is_file()
 
 
 def test_a_terminal_sees_a_table(recipe):

@@ -21,8 +21,8 @@ def scored(task, truth, predicted, labels):
 def test_a_forecast_by_step_and_target():
     truth = np.array([[[0.0, 0.0], [1.0, np.nan]], [[0.0, 3.0], [5.0, 0.0]]])  # two windows
     found = scored("forecasting", truth, np.zeros_like(truth), ["a", "b"])
-    reach = np.broadcast_to(np.array([[1.0, 2.0], [1.0, 4.0]]), truth.shape)
-    note = with_interval(found, 0.9, reach, np.abs(truth) / 10).notes["interval"]
+    margin = np.broadcast_to(np.array([[1.0, 2.0], [1.0, 4.0]]), truth.shape)
+    note = with_interval(found, 0.9, margin, np.abs(truth) / 10).notes["interval"]
     assert note["points"] == 7
     assert note["coverage"] == pytest.approx(5 / 7)
     assert note["width"] == pytest.approx(2 * (4 * 1 + 2 * 2 + 4) / 7)
@@ -49,7 +49,7 @@ def test_sequences_of_unequal_length():
 
 def test_without_bounds_nothing_is_said():
     found = scored("regression", np.zeros(2), np.zeros(2), ["y"])
-    for level, reach in ((0.9, np.full(2, np.nan)), (None, np.ones(2))):
-        assert with_interval(found, level, reach, reach) is found
+    for level, margin in ((0.9, np.full(2, np.nan)), (None, np.ones(2))):
+        assert with_interval(found, level, margin, margin) is found
     nothing = replace(found, truth=np.full(2, np.nan))
     assert with_interval(nothing, 0.9, np.ones(2), np.ones(2)) is nothing

@@ -104,8 +104,8 @@ def test_calibration_has_pictures_and_lines(
     sure = with_calibration(classified, SequenceClassifier(), None, None)
     # .5 twice and right, .75 twice and right once
     assert sure.notes["calibration"]["expected_calibration_error"] == pytest.approx(0.375)
-    reach = np.full((6, 4, 1), 0.3)
-    bounds = with_interval(forecasted, 0.9, reach, reach)
+    margin = np.full((6, 4, 1), 0.3)
+    bounds = with_interval(forecasted, 0.9, margin, margin)
     for evaluation, name, line in (
         (sure, "reliability.png", "labels: expected calibration error 0.3750 over 4 labels"),
         (bounds, "coverage.png", "90 % intervals cover 100.0 % of test points, mean width 0.6000"),

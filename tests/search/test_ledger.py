@@ -48,6 +48,7 @@ def test_fresh_keeps_the_old_one_beside(tmp_path):
     for seed in range(3):
         with Ledger(place, {"seed": seed}, fresh=True) as ledger:
             ledger.keep(DONE)
+        assert ledger.aside == (tmp_path / f"s.old-{seed}" if seed else None)
     assert (tmp_path / "s.old-1" / "trial_0003" / "outcome.json").exists()
     assert (tmp_path / "s.old-2" / "search.json").exists()
     with Ledger(place, {"seed": 2}) as ledger:
