@@ -18,6 +18,7 @@ from kseq.cli.options import (
 )
 from kseq.errors import MissingExtraError
 from kseq.recipe import Recipe
+from kseq.report.facts import no_intervals
 from kseq.report.table import score_table
 from kseq.report.wording import calibration_line, interval_line
 from kseq.run import train
@@ -83,6 +84,9 @@ def command(
         for line in (interval_line(run.evaluation), calibration_line(run.evaluation)):
             if line:
                 out.print(line)
+    missing = no_intervals(estimator)
+    if missing:
+        out.print(missing)
     out.print(f"published {run.path}")
     if run.path is not None:
         out.print(f"report {run.path / HOME / 'report' / 'report.html'}")

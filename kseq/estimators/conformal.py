@@ -156,23 +156,41 @@ def checked_level(level: Any) -> float:
     return float(level)
 
 
+def lacking(calibration: Calibration | None, level: float) -> str:
+    """Why there are no bounds of a level; empty where there are.
+
+    Example:
+        >>> lacking(Calibration.of(np.arange(2.0)), 0.9)
+        '0.9 needs at least 9 held-out targets, but there were 2, enough for 0.666'
+    """
+    if calibration is None:
+        return "needs targets that no training learned from, but none were held out"
+    if calibration.holds(level):
+        return ""
+    needed = math.ceil(1 / (1 - level) - 1 - _ROUNDING)
+    # Rounded down: of a level above the highest there are no bounds.
+    highest = math.floor(1000 * calibration.highest + _ROUNDING) / 1000
+    return (
+        f"{level:g} needs at least {needed} held-out targets, but there were "
+        f"{calibration.counts.min()}, enough for {highest:g}"
+    )
+
+
 def enough(calibration: Calibration | None, level: float) -> Calibration:
     """The scores, if there are enough of them for the level.
 
     Raises:
         DataError: If not; it says what to do.
     """
+    reason = lacking(calibration, level)
     if calibration is None:
         raise DataError(
-            "interval: needs targets that no training learned from, but none were held out; fit "
-            "with validation_data, or raise training.validation_fraction and fit without "
-            "warm_start"
+            f"interval: {reason}; fit with validation_data, or raise "
+            "training.validation_fraction and fit without warm_start"
         )
-    if not calibration.holds(level):
-        needed = math.ceil(1 / (1 - level) - 1 - _ROUNDING)
+    if reason:
         raise DataError(
-            f"interval: {level:g} needs at least {needed} held-out targets, but there were "
-            f"{calibration.counts.min()}, enough for {calibration.highest:.3g}; ask for a lower "
-            "level, or hold out more by validation_data or training.validation_fraction"
+            f"interval: {reason}; ask for a lower level, or hold out more by validation_data or "
+            "training.validation_fraction"
         )
     return calibration

@@ -10,7 +10,7 @@ import numpy as np
 
 from kseq.errors import ArtefactError
 from kseq.estimators.base import Estimator
-from kseq.estimators.conformal import Calibration, checked_level, enough
+from kseq.estimators.conformal import Calibration, checked_level, enough, lacking
 from kseq.inference import Forward
 from kseq.recipe import Recipe
 
@@ -42,6 +42,11 @@ class IntervalEstimator(Estimator):
         level = self.recipe_.task["interval"]
         if found is not None and self._served_bounds(level):
             self._bounded().get_layer("interval").set_radius(found.quantile(level))
+
+    def without_interval(self) -> str:
+        """Why the saved model has no bounds; empty where it has, or none were asked for."""
+        level = self.recipe_.task["interval"]
+        return "" if level is None else lacking(self._calibration, level)
 
     def _held_out_scores(self, valid: Any) -> Iterator[np.ndarray]:
         """How far off the predictions of held-out targets are, in units of their spread.

@@ -12,6 +12,7 @@ from kseq.data.moving_digits import MovingDigits
 from kseq.data.texts import as_texts
 from kseq.estimators.base import Estimator
 from kseq.estimators.forecaster import Forecaster
+from kseq.estimators.intervals import IntervalEstimator
 from kseq.estimators.video import VideoPredictor
 from kseq.tags import scheme_of, spans
 
@@ -70,7 +71,21 @@ def facts(estimator: Estimator, data: Dataset) -> dict[str, Any]:
         known["classes"] = estimator.classes_.tolist()
     if hasattr(estimator, "targets_"):
         known["targets"] = list(estimator.targets_)
+    missing = no_intervals(estimator)
+    if missing:
+        known["limits"] = [missing]
     return known
+
+
+def no_intervals(estimator: Estimator) -> str:
+    """Why there are no prediction intervals, and what to do; empty where that is as asked for."""
+    reason = estimator.without_interval() if isinstance(estimator, IntervalEstimator) else ""
+    if not reason:
+        return ""
+    return (
+        f"There are no prediction intervals: task.interval {reason}; give the data a larger "
+        "validation part, or where it has none raise training.validation_fraction."
+    )
 
 
 def taggings(y: Any) -> list[list[str]]:

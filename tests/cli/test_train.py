@@ -74,6 +74,26 @@ def test_it_says_what_it_did(run, folder):
     assert "loss" in log[0]
 
 
+def test_it_says_why_there_are_no_intervals(run, folder, monkeypatch):
+    monkeypatch.setattr("kseq.run._explained", lambda *_: ([], []))
+    monkeypatch.setattr("kseq.serving.save.export", lambda *_, **__: None)
+    monkeypatch.setattr("kseq.serving.save.write_warmup", lambda *_, **__: "left out")
+    monkeypatch.setattr("kseq.serving.save.verify", lambda *_, **__: None)
+    done = run("train", "series.json", "--quiet", "--set", "training.epochs=1")
+    said = (
+        "There are no prediction intervals: task.interval 0.9 needs at least 9 held-out targets, "
+        "but there were 2, enough for 0.666; give the data a larger validation part, or where it "
+        "has none raise training.validation_fraction."
+    )
+    assert said in done.out.splitlines()
+    report = folder / "saved_models/load/1/assets.extra/kseq/report"
+    assert f"- {said}" in (report / "model_card.md").read_text("utf-8").splitlines()
+    assert said in (report / "report.html").read_text("utf-8")
+    enough = ("--set", "training.validation_fraction=0.4", "--set", "training.epochs=1")
+    for changes in (enough, ("--set", "task.interval=null", "--set", "training.epochs=1")):
+        assert "no prediction intervals" not in run("train", "series.json", *changes).out
+
+
 # --- what goes wrong: one message, and nothing is left ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 
@@ -109,6 +110,7 @@ def test_without_held_out_targets():
     assert "interval" not in reg.evaluate(X, Y).notes
     with pytest.raises(DataError, match=r"none were held out; fit with validation_data, or raise"):
         reg.predict(NEW, interval=0.9)
+    assert reg.without_interval().endswith("no training learned from, but none were held out")
     with pytest.raises(ValueError, match="not fitted"):
         regressor().predict(NEW, interval=0.9)
 
@@ -117,10 +119,13 @@ def test_too_few_held_out_targets():
     reg = regressor().fit(X[:32], Y[:32])  # 8 are held out
     assert sorted(served(reg, x=NEW)) == ["prediction"]
     assert "interval" not in reg.evaluate(X, Y).notes
-    message = r"0\.9 needs at least 9 held-out targets, but there were 8, enough for 0\.889"
-    with pytest.raises(DataError, match=message):
+    message = "0.9 needs at least 9 held-out targets, but there were 8, enough for 0.888"
+    with pytest.raises(DataError, match=re.escape(message)):
         reg.predict(NEW, interval=0.9)
-    assert np.isfinite(reg.predict(NEW, interval=0.88).upper).all()
+    assert reg.without_interval() == message
+    assert regressor(interval=0.5).fit(X[:32], Y[:32]).without_interval() == ""
+    assert regressor(interval=None).fit(X[:32], Y[:32]).without_interval() == ""
+    assert np.isfinite(reg.predict(NEW, interval=0.888).upper).all()
     copied = pickle.loads(pickle.dumps(reg))
     np.testing.assert_array_equal(
         copied.predict(NEW, interval=0.8).upper, reg.predict(NEW, interval=0.8).upper
