@@ -288,7 +288,7 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
             lines.append(f"{layer.label}: gates open on average: {means}")
         return lines
     head = f"{found.output}{f' of {where}' if where else ''}: {number(found.score)}"
-    lines = [f"{head}, {number(found.baseline)} for the baseline"]
+    lines = [f"{head}, {number(found.baseline)} for {found.start}"]
     for label, weight in found.strongest(_STRONGEST):
         lines.append(f"  {'-' if weight < 0 else '+'}{number(abs(weight))}  {label}")
     return lines

@@ -34,10 +34,16 @@ def draw_attribution(found: Attribution) -> Figure:
     else:
         figure = _frames(found)
     title = drawable(short(found.output[0].upper() + found.output[1:], 56))
-    how = "integrated gradients" if found.method == "integrated_gradients" else "occlusion"
-    beside = f"{number(found.score)} here, {number(found.baseline)} for the baseline; {how}"
-    canvas.heading(figure, title, beside)
+    canvas.heading(figure, title, drawable(_beside(found)))
     return figure
+
+
+def _beside(found: Attribution) -> str:
+    """The method, what it starts from or hides pieces by, and the output at both ends."""
+    here, there, start = number(found.score), number(found.baseline), short(found.start)
+    if found.method == "occlusion":
+        return f"occlusion by {start}: {here} here, {there} with all hidden"
+    return f"integrated gradients from {start}: {here} here, {there} there"
 
 
 def _top(values: np.ndarray) -> float:

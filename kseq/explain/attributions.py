@@ -57,6 +57,7 @@ class Attribution:
         gap: By how much the sum of all values differs from `score` - `baseline`; None for
             occlusion, which promises no such sum.
         step: What a step is called.
+        start: What the baseline is, in words.
     """
 
     values: np.ndarray
@@ -70,6 +71,7 @@ class Attribution:
     points: int
     gap: float | None
     step: str
+    start: str = "the baseline"
 
     def by_step(self) -> np.ndarray:
         """What each step accounts for, `(time,)`."""
@@ -102,6 +104,7 @@ class Attribution:
             "points": self.points,
             "gap": self.gap,
             "step": self.step,
+            "start": self.start,
         }
 
     def figure(self) -> Figure:
@@ -214,6 +217,7 @@ def attribute(
         points=points,
         gap=gap,
         step=step_name(estimator),
+        start=_start(estimator, baseline),
     )
 
 
@@ -247,6 +251,20 @@ def _subject(estimator: Estimator, item: Any, baseline: Any, head: str, future: 
     if getattr(estimator, "_wide", True) or len(names) != row.x.shape[1]:
         names = np.arange(row.x.shape[1])
     return Subject(function, row, base.astype(np.float32), raw, None, [str(n) for n in names])
+
+
+def _start(estimator: Estimator, baseline: Any) -> str:
+    """What stands for nothing, in words."""
+    if baseline is not None:
+        if isinstance(baseline, str):
+            return f"the token {baseline!r}"
+        return f"{float(baseline):g} everywhere" if np.ndim(baseline) == 0 else "what was given"
+    if estimator.spec_.streams:
+        return "zero embeddings"
+    if isinstance(estimator, VideoPredictor):
+        return "black frames"
+    scaled = isinstance(estimator, Forecaster) or estimator.recipe_.task["standardize"]
+    return "the training mean" if scaled else "zeros"
 
 
 def _of_series(estimator: Forecaster, item: Any, baseline: Any, future: Any) -> Subject:

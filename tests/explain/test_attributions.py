@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -12,6 +13,8 @@ from kseq import SequenceClassifier, SequenceRegressor, VideoPredictor
 from kseq.errors import DataError
 from kseq.explain import attribute
 from tests.explain.conftest import ONE, TOKENS, WAVES, classifier, sequences
+
+NUMBER = r"-?[\d.,e-]+"
 
 
 def closed(found):
@@ -70,6 +73,7 @@ def test_occlusion_is_the_fall_of_the_public_answer(lstm):
         assert found.values[place] == pytest.approx(fall, abs=1e-5)
     wide = attribute(lstm, X[0], method="occlusion", output="c", size=4, baseline=0.0)
     assert wide.points == 4  # two pieces of each column
+    assert (found.start, wide.start) == ("the training mean", "0 everywhere")
     hidden = X[0].copy()
     hidden[:4, 1] = 0.0
     fall = lstm.decision_function([X[0]])[0, 2] - lstm.decision_function([hidden])[0, 2]
@@ -100,6 +104,7 @@ def test_of_a_tagger_the_surest_span_is_explained(tagger):
     assert hidden.values.shape == (5, 1)
     assert hidden.features == ["token"]
     assert hidden.points == 5
+    assert (hidden.start, other.start) == ("zero embeddings", "the token 'met'")
     assert hidden.strongest(1)[0][0] == TOKENS[1][start]
 
 
@@ -159,6 +164,7 @@ def test_of_clips():
     assert found.score == pytest.approx(mean, abs=1.0)  # bytes are rounded
     hidden = attribute(video, clips[0], method="occlusion")
     assert hidden.points == 3 * 4 * 4
+    assert (hidden.start, found.start) == ("black frames", "black frames")
     for output, words in [
         (3, "expected a frame ahead from 1 to 2"),
         ((1, ((0, 9), (0, 8))), "a region as a pair .* of a frame of 8 x 8 pixels"),
@@ -172,6 +178,10 @@ def test_of_clips():
     assert closed(found)
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     assert len(found.figure().axes) == 7  # six frames and a bar of colours
+    beside = hidden.figure().texts[1].get_text()
+    assert re.fullmatch(
+        rf"occlusion by black frames: {NUMBER} here, {NUMBER} with all hidden", beside
+    )
 
 
 @pytest.mark.slow
@@ -206,6 +216,18 @@ def test_what_does_not_hold_is_refused(lstm):
             attribute(lstm, x, **options)
 
 
+def test_what_stands_for_nothing_is_named(lstm):
+    x, plain = sequences()[0][0], SequenceClassifier(standardize=False, training=ONE)
+    for model, baseline, words in [
+        (lstm, None, "the training mean"),
+        (lstm, 0.5, "0.5 everywhere"),
+        (lstm, np.zeros(2), "what was given"),
+        (plain.fit(*sequences()), None, "zeros"),
+    ]:
+        found = attribute(model, x, method="occlusion", baseline=baseline)
+        assert found.start == found.to_dict()["start"] == words
+
+
 @pytest.mark.slow
 def test_what_does_not_hold_of_text_is_refused(tagger):
     for options, words in [
@@ -214,7 +236,7 @@ def test_what_does_not_hold_of_text_is_refused(tagger):
             {"output": (0, "B-place")},
             r"'B-place' is no tag here \(did you mean 'B-name'\?\); there are B-name, O",
         ),
-        ({"output": "three"}, r"expected a label out of \['one', 'two'\], got 'three'"),
+        ({"output": "three"}, "'three' is no label here; there are one, two"),
         ({"baseline": ["met"]}, "a token, or as many as the text has, 5, got 1"),
     ]:
         with pytest.raises(DataError, match=words):
@@ -226,6 +248,8 @@ def test_pictures_of_series_and_text(lstm):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     figure = attribute(lstm, sequences()[0][0], output="a").figure()
     assert figure.texts[0].get_text() == "Score of class a"
+    beside, ends = figure.texts[1].get_text(), f"{NUMBER} here, {NUMBER} there"
+    assert re.fullmatch(f"integrated gradients from the training mean: {ends}", beside)
     assert len(figure.axes) == 4  # two columns, the map, the bar of colours
     heat = figure.axes[2].images[0].get_array()
     assert heat.shape == (2, 6)
