@@ -160,14 +160,14 @@ def _series(found: Attribution) -> Figure:
     panels = figure.subplots(
         len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
-    steps, names = np.arange(1, time + 1), [drawable(short(name, 14)) for name in found.features]
+    steps, names = np.arange(time), [drawable(short(name, 14)) for name in found.features]
     single = width == 1
     for axes, column in zip(panels, lines, strict=False):
         few = "o" if time < 8 else None
         axes.plot(
             steps, found.item[:, column], color=canvas.TEXT, linewidth=1.3, marker=few, markersize=4
         )
-        axes.set_xlim(0.5, time + 0.5)
+        axes.set_xlim(-0.5, time - 0.5)
         canvas.dress(axes, y="value" if single else names[column])
         canvas.whole_steps(axes, 8)
         axes.tick_params(axis="x", labelbottom=False)
@@ -179,7 +179,7 @@ def _series(found: Attribution) -> Figure:
         vmin=-top,
         vmax=top,
         interpolation="nearest",
-        extent=(0.5, time + 0.5, len(rows) - 0.5, -0.5),
+        extent=(-0.5, time - 0.5, len(rows) - 0.5, -0.5),
     )
     canvas.dress(below, x=found.step, grid="")
     below.set_yticks(range(len(rows)), ["weight"] if single else [names[row] for row in rows])
@@ -218,9 +218,7 @@ def _frames(found: Attribution) -> Figure:
             interpolation="nearest",
         )
         share = found.by_step()[frame]
-        axes.set_title(
-            f"frame {frame + 1}: {_signed(share)}", fontsize=8.5, color=canvas.MUTED, pad=3
-        )
+        axes.set_title(f"frame {frame}: {_signed(share)}", fontsize=8.5, color=canvas.MUTED, pad=3)
     _key(figure, figure.add_subplot(grid[rows, :]), top)
     return figure
 

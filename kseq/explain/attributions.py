@@ -88,7 +88,7 @@ class Attribution:
         order = np.argsort(-np.abs(weights), kind="stable")[:most].tolist()
         if self.tokens is not None:
             return [(self.tokens[place], float(weights[place])) for place in order]
-        return [(f"{self.step} {place + 1}", float(weights[place])) for place in order]
+        return [(f"{self.step} {place}", float(weights[place])) for place in order]
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""

@@ -32,10 +32,10 @@ def draw_gates(found: Gates, layer: LayerGates, kind: str) -> Figure:
         (_map if kind == "map" else _bands)(axes, name, values[:, order])
         axes.set_title(name, loc="left", fontsize=9, color=canvas.TEXT, pad=3)
     time, units = layer.values["hidden"].shape
-    panels[-1].set_xlim(0.5, time + 0.5)
+    panels[-1].set_xlim(-0.5, time - 0.5)
     if found.tokens is not None and time <= _MOST_TOKENS:
         labels = [drawable(short(token, 12)) for token in found.tokens]
-        panels[-1].set_xticks(range(1, time + 1), labels, rotation=90, fontfamily=families())
+        panels[-1].set_xticks(range(time), labels, rotation=90, fontfamily=families())
         panels[-1].tick_params(axis="x", labelsize=8.5, length=0)
     else:
         canvas.whole_steps(panels[-1], 8)
@@ -65,7 +65,7 @@ def _map(axes: Axes, name: str, values: np.ndarray) -> None:
         vmin=0.0 if gate else -top,
         vmax=top,
         interpolation="nearest",
-        extent=(0.5, len(values) + 0.5, values.shape[1], 0),
+        extent=(-0.5, len(values) - 0.5, values.shape[1], 0),
     )
     axes.set_yticks([])
     canvas.dress(axes, grid="")
@@ -79,7 +79,7 @@ def _map(axes: Axes, name: str, values: np.ndarray) -> None:
 
 
 def _bands(axes: Axes, name: str, values: np.ndarray) -> None:
-    steps = np.arange(1, len(values) + 1)
+    steps = np.arange(len(values))
     low, lower, upper, high = np.quantile(values, [0.05, 0.25, 0.75, 0.95], axis=1)
     if len(values) > 1:
         axes.fill_between(steps, low, high, color=canvas.MODEL, alpha=0.15, linewidth=0)

@@ -157,7 +157,7 @@ def _of_number(estimator: SequenceRegressor, scores: np.ndarray, output: Any) ->
     weights = _one(scores, (step, target) if estimator.spec_.per_step else target)
     words = "prediction" if count == 1 else f"prediction of target {target}"
     if estimator.spec_.per_step:
-        words += f" at step {step + 1}"
+        words += f" at step {step}"
     unit = float(deviation[target])
     return Asked(weights * unit, words, offset=float(mean[target]), unit=unit)
 

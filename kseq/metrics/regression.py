@@ -126,7 +126,7 @@ def _table(values: Any, per_step: bool) -> np.ndarray:
 
 def _names(targets: Sequence[str] | None, count: int) -> list[str]:
     if targets is None:
-        return ["target"] if count == 1 else [f"target {t + 1}" for t in range(count)]
+        return ["target"] if count == 1 else [f"target {t}" for t in range(count)]
     if len(targets) != count:
         raise DataError(
             f"expected {counted(count, 'target name')}, got {len(targets)}: {list(targets)}"

@@ -107,7 +107,7 @@ def _rolling(
     panels = figure.subplots(rows, 1, squeeze=False)[:, 0]
     places = [(target, part) for target in shown for part in parts]
     for axes, (target, (start, end)) in zip(panels, places, strict=True):
-        x = np.arange(start + 1, end + 1)
+        x = np.arange(start, end)
         dense = end - start > _LONG
         _band(axes, evaluation, x, (slice(start, end), 0, target))
         for label, values, options in _lines(evaluation, slice(start, end), 0, target):
@@ -125,7 +125,7 @@ def _rolling(
             )
         if index is not None:
             ticks = np.unique(np.linspace(start, end - 1, 5).astype(int))
-            axes.set_xticks(ticks + 1, [stamp(index[tick]) for tick in ticks])
+            axes.set_xticks(ticks, [stamp(index[tick]) for tick in ticks])
             # Centred, the outer ones would stand out of the picture.
             axes.get_xticklabels()[0].set_horizontalalignment("left")
             axes.get_xticklabels()[-1].set_horizontalalignment("right")
@@ -160,7 +160,7 @@ def _windows(
             canvas.whole_steps(axes, 5)
             canvas.dress(axes, x="steps ahead" if row == len(shown) - 1 else "")
             if row == 0:
-                where = stamp(index[window]) if index is not None else f"window {window + 1}"
+                where = stamp(index[window]) if index is not None else f"window {window}"
                 axes.set_title(f"from {where}", loc="left", fontsize=8.5, color=canvas.MUTED)
         panels[row][0].set_ylabel(names[target])
     return figure, panels[0][0]

@@ -20,6 +20,8 @@ _AROUND = 14  # tokens on either side of a mistake
 _MOST_CHARACTERS = 400
 _MOST_CURVES = 3
 _CURVES = ("truth", "second", "third")
+# As `kseq explain --item` takes them.
+_NUMBERED = "are numbered from 0"
 _TITLES = {
     "missed": ("", " missed"),
     "invented": ("", " found where there is none"),
@@ -78,7 +80,7 @@ def _tagging(
         element("mark", "this"),
         ": truth and model agree. Like ",
         element("mark", "this", class_="off"),
-        ": they do not.",
+        f": they do not. Texts {_NUMBERED}.",
         class_="key",
     )
     return joined(
@@ -96,7 +98,7 @@ def _text(example: examples.TaggedText, characters: bool) -> Html:
     title = joined(
         [parts[0], *(part for pair in zip(names, parts[1:], strict=True) for part in pair)]
     )
-    where = f"{counted(example.count, 'time')}; here in text {example.text + 1:,} of the test part"
+    where = f"{counted(example.count, 'time')}; here in text {example.text:,} of the test part"
     rows = []
     for who, mine, others in (
         ("true", example.true, example.given),
@@ -178,6 +180,7 @@ def _classification(
     intro = sure if math.isfinite(wrong[0].stated) else first
     wide = bool(items is not None and len(items) and isinstance(items[0], str))
     kind = "examples" if wide else "examples cards"
+    intro = f"{intro} Items {_NUMBERED}."
     return joined([element("p", intro, class_="key"), element("ul", *cards, class_=kind)])
 
 
@@ -191,7 +194,7 @@ def _answer(who: str, label: Any, probability: float) -> Html:
 def _name(item: int, ids: Sequence[str] | None, facts: Mapping[str, Any]) -> str:
     what = "text" if facts.get("texts") else "clip" if facts.get("clips") else "sequence"
     named = "" if ids is None else f", {ids[item]}"
-    return f"{what} {item + 1:,} of the test part{named}"
+    return f"{what} {item:,} of the test part{named}"
 
 
 def _item(items: Sequence[Any] | None, place: int, name: str) -> Html:
@@ -229,7 +232,9 @@ def _regression(
         return Html()
     names = [str(name) for name in evaluation.labels or ["target"]]
     if worst[0].true.ndim > 1:
-        intro = f"The sequences that were missed most; truth and model, {names[0]}."
+        intro = (
+            f"The sequences that were missed most; truth and model, {names[0]}. They {_NUMBERED}."
+        )
         rows = [
             [
                 _name(each.item, ids, facts),
@@ -248,7 +253,7 @@ def _regression(
         + [number(each.error)]
         for each in worst
     ]
-    caption = "The numbers that were missed most"
+    caption = f"The numbers that were missed most; items {_NUMBERED}"
     if items is None:
         return table(head, numbers, caption=caption)
     drawn = [
@@ -270,7 +275,7 @@ def _forecasting(evaluation: Evaluation, index: Sequence[Any] | None) -> Html:
     steps = sorted({0, horizon // 2, horizon - 1})
     rows = []
     for each in worst:
-        begins = stamp(index[each.window]) if index is not None else f"window {each.window + 1:,}"
+        begins = stamp(index[each.window]) if index is not None else f"window {each.window:,}"
         row: list[Any] = [element("span", begins, class_="whole")]
         if several:
             row.append(names[each.target])
@@ -292,6 +297,8 @@ def _forecasting(evaluation: Evaluation, index: Sequence[Any] | None) -> Html:
     caption = "The forecasts that were furthest from the truth" + (
         ", none less than a horizon from another" if horizon > 1 else ""
     )
+    if index is None:
+        caption += f"; windows {_NUMBERED}"
     text = 1 + several + (horizon > 1)
     found = table(head, rows, caption=caption, text=text)
     return joined([found, _key()]) if horizon > 1 else found

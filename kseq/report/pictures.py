@@ -156,7 +156,7 @@ def scatter(evaluation: Evaluation) -> Figure:
         MissingExtraError: If matplotlib is not installed.
     """
     truth, answers = _flat(evaluation.truth), _flat(evaluation.predicted)
-    names = list(evaluation.labels or [f"target {t + 1}" for t in range(truth.shape[1])])
+    names = list(evaluation.labels or [f"target {t}" for t in range(truth.shape[1])])
     beside = beside_line(evaluation)
     if len(truth) > _MOST_POINTS:
         beside += f"; {_MOST_POINTS:,} of {len(truth):,} shown"
@@ -199,7 +199,7 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
     places = [(sequence, t) for sequence in chosen for t in range(len(names))]
     for axes, (sequence, target) in zip(panels, places, strict=True):
         truth = np.asarray(evaluation.truth[sequence])
-        steps = np.arange(1, len(truth) + 1)
+        steps = np.arange(len(truth))
         answers = np.asarray(evaluation.predicted[sequence]).reshape(len(truth), -1)[:, target]
         truth = truth.reshape(len(truth), -1)[:, target]
         if evaluation.lower is not None:
@@ -216,7 +216,7 @@ def series(evaluation: Evaluation, *, sequences: int = 3) -> Figure:
         canvas.whole_steps(axes)
         canvas.dress(axes, y=names[target])
         number = sequence if evaluation.rows is None else evaluation.rows[sequence]
-        axes.set_title(f"sequence {number + 1}", loc="right", fontsize=8.5, color=canvas.MUTED)
+        axes.set_title(f"sequence {number}", loc="right", fontsize=8.5, color=canvas.MUTED)
     panels[-1].set_xlabel("step")
     title = f"Prediction step by step: {score_line(evaluation)}"
     canvas.heading(figure, title, beside_line(evaluation), key=panels[0])

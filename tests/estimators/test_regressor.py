@@ -121,7 +121,7 @@ def test_sequences_without_a_target_keep_the_places_of_the_others():
     assert (first.item, first.steps) == (worst, len(RAGGED[worst]))
     ids = [f"name of {row}" for row in range(N)]
     page = str(mistakes(found, {}, {}, items=RAGGED, ids=ids))
-    assert f"sequence {worst + 1} of the test part, name of {worst}<" in page
+    assert f"sequence {worst} of the test part, name of {worst}<" in page
     for row in (0, 3):
         assert f"name of {row}<" not in page
     assert reg.evaluate(np.stack([x[:1] for x in RAGGED]), [t[:1] for t in STEPS]).rows.size == N

@@ -41,7 +41,7 @@ def test_integrated_gradients_add_up_to_the_public_answer(lstm):
     np.testing.assert_allclose(found.item, X[0], atol=1e-5)
     first, weight = found.strongest(1)[0]
     assert weight == np.abs(found.by_step()).max() * np.sign(weight)
-    assert first == f"step {np.abs(found.by_step()).argmax() + 1}"
+    assert first == f"step {np.abs(found.by_step()).argmax()}"
     json.dumps(found.to_dict())
 
 
@@ -142,10 +142,10 @@ def test_of_numbers_at_every_step():
     y = [np.cumsum(100 * x, axis=0) for x in X]
     fitted = SequenceRegressor(per_step=True, model=model, training=ONE, random_state=0).fit(X, y)
     found = attribute(fitted, X[0], output=(2, 1))
-    assert found.output == "prediction of target 1 at step 3"
+    assert found.output == "prediction of target 1 at step 2"
     assert found.score == pytest.approx(fitted.predict([X[0]])[0][2, 1], rel=1e-4)
     assert closed(found)
-    assert attribute(fitted, X[0]).output == "prediction of target 0 at step 6"
+    assert attribute(fitted, X[0]).output == "prediction of target 0 at step 5"
     with pytest.raises(DataError, match=r"expected a step from 0 on.*from 0 to 5, got 6"):
         attribute(fitted, X[0], output=6)
     with pytest.raises(DataError, match=r"a target's place from 0 on; here they go from 0 to 1"):

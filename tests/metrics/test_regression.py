@@ -62,7 +62,7 @@ def test_per_step_with_several_targets() -> None:
     predicted = [rows + np.array([1.0, 2.0]) for rows in truth]
     scored = evaluate_regression(truth, predicted, [2.0, 2.0])
     assert scored.metrics["mae"] == pytest.approx(1.5)
-    assert scored.notes["per_target"]["target 2"]["mae"] == pytest.approx(2.0)
+    assert scored.notes["per_target"]["target 1"]["mae"] == pytest.approx(2.0)
 
 
 def test_constant_truth_has_no_r2() -> None:

@@ -210,7 +210,7 @@ def test_a_text_is_shown_with_its_true_and_its_found_spans() -> None:
     text = report_page(recipe, scored, items=TOKENS, facts={"tags": tags})
     page = Page(text)
     assert "person taken for place" in page.text
-    assert "1 time; here in text 3 of the test part" in page.text
+    assert "1 time; here in text 2 of the test part" in page.text
     both = '<mark>Oslo<span class="label">place</span></mark> likes old '
     for label in ("person", "place"):
         assert f'{both}<mark class="off">Bo<span class="label">{label}</span></mark>' in text

@@ -139,9 +139,9 @@ def test_series(stepwise: Evaluation, tmp_path: Path) -> None:
     size_of(figure, tmp_path / "x.png")
     # Three sequences that have steps, two targets each.
     assert [axes.get_title(loc="right") for axes in figure.axes][::2] == [
-        "sequence 1",
+        "sequence 0",
+        "sequence 2",
         "sequence 3",
-        "sequence 4",
     ]
 
 
