@@ -251,6 +251,7 @@ def test_pictures_of_series_and_text(lstm):
     beside, ends = figure.texts[1].get_text(), f"{NUMBER} here, {NUMBER} there"
     assert re.fullmatch(f"integrated gradients from the training mean: {ends}", beside)
     assert len(figure.axes) == 4  # two columns, the map, the bar of colours
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [0, 1, 2, 3, 4, 5]  # as `--of` counts
     heat = figure.axes[2].images[0].get_array()
     assert heat.shape == (2, 6)
 
