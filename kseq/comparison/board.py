@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kseq.comparison.result import Result
 from kseq.comparison.variants import name_of
 from kseq.metrics.evaluation import counted
-from kseq.report.wording import metric_name, number
+from kseq.report.wording import duration, metric_name, number
 
 
 class Board:
@@ -91,11 +91,7 @@ class Board:
         left = self.trainings - self._ended
         if left:
             each = (time.monotonic() - self._began) / max(1, self._ended - self._resumed)
-            said.append(f"{_span(each * left)} left")
+            said.append(f"{duration(each * left)} left")
         self.console.print("  ".join(said), markup=False)
         if self._bar is not None:
             self._bar.update(self._task, completed=self._ended)
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

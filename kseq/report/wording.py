@@ -144,3 +144,10 @@ def percent(level: float) -> str:
         ('90 %', '97.5 %')
     """
     return f"{100 * level:.4g} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, such as `90 s` or `3 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else counted(round(seconds / 3600), "hour")

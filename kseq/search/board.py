@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kseq.metrics.evaluation import counted
-from kseq.report.wording import metric_name, number
+from kseq.report.wording import duration, metric_name, number
 from kseq.search.ledger import Outcome, best_of
 from kseq.search.section import Plan
 
@@ -165,7 +165,7 @@ class Board:
             said.append(f"best {number(best.score)} (trial {best.number})")
         left = self.left()
         if left is not None and (left > 0 or self._running):
-            said.append(f"about {_span(left)} left")
+            said.append(f"about {duration(left)} left")
         return ", ".join(said)
 
     def _line(self, outcome: Outcome) -> str:
@@ -180,7 +180,7 @@ class Board:
         if best is not None:
             said.append(f"best {number(best.score)}")
         if left is not None:
-            said.append(f"{_span(left)} left")
+            said.append(f"{duration(left)} left")
         if outcome.reason:
             said.append(outcome.reason)
         if outcome.twin is not None:
@@ -212,9 +212,3 @@ def _score(outcome: Outcome) -> str:
     spread = f" ± {outcome.spread:.2g}" if len(outcome.scores) > 1 else ""
     pruned = " (pruned)" if outcome.status == "pruned" else ""
     return f"{number(outcome.score)}{spread}{pruned}"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else counted(round(seconds / 3600), "hour")
