@@ -118,6 +118,7 @@ def test_it_learns(options, tags):
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 def test_padding_is_absent_whatever_the_options(tmp_path):
     for number, options in enumerate(
         ({"units": [4, 3], "variational": True}, {"units": 4, "decoder": "softmax"})

@@ -100,6 +100,7 @@ def test_mistakes(recipe, capsys, arguments, code, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_search_in_the_folder(recipe, capsys):
     once = ["tune", str(recipe), "--no-train", "--quiet", "--set", "search.trials=1"]
     assert main(once) == 0

@@ -111,6 +111,7 @@ def test_a_row_for_each_combination_and_naive_answer(here, waves):
     assert row["behind"] == pytest.approx(best - row["accuracy"])
 
 
+@pytest.mark.slow
 def test_without_test_data_a_fifth_is_held_out_and_said(here, waves):
     found = run_comparison(classifier(), *waves, vary={"model.units": [3]}, seeds=1)
     assert found.held_out
@@ -173,6 +174,7 @@ def test_tuples_are_lists_and_failures_are_tried_again(here, waves, tmp_path):
     assert {row.name for row in found.rows if not row.naive} == {"units [3, 2]", "units [2]"}
 
 
+@pytest.mark.slow
 def test_other_test_parts_are_not_compared_with_each_other(here, tmp_path):
     recipe = {
         "task": "regression",

@@ -83,6 +83,7 @@ def test_wide_tables_are_sequences_of_one_feature():
     assert clf.predict([[1.0, 2.0], [3.0]]).shape == (2,)
 
 
+@pytest.mark.slow
 def test_the_features_of_a_long_table_go_by_name(tmp_path):
     frame = pd.DataFrame(long_table())
     clf = classifier().fit(frame, pd.Series(Y, index=IDS))

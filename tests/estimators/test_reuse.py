@@ -115,6 +115,7 @@ def batches_alive() -> set[int]:
     return {id(each) for each in gc.get_objects() if isinstance(each, SequenceBatches)}
 
 
+@pytest.mark.slow
 def test_the_data_of_a_fit_are_not_kept():
     before = batches_alive()  # those that other tests gave to Keras themselves
     clf = classifier()

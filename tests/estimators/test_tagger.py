@@ -233,6 +233,7 @@ def test_a_tag_never_seen_in_training_is_one_warning_in_validation_and_an_error_
     assert fitted().evaluate(*held).metrics["recall"] == 0.5
 
 
+@pytest.mark.slow
 def test_one_misspelt_tag_is_said_to_make_plain_tags_of_all():
     tags = [list(each) for each in TAGS]
     tags[2][1] = "B_name"
@@ -244,6 +245,7 @@ def test_one_misspelt_tag_is_said_to_make_plain_tags_of_all():
         fitted().score([["Bo"]], [["B_name"]])
 
 
+@pytest.mark.slow
 def test_labels_are_scored_where_they_were_learned():
     with pytest.raises(DataError, match="the training texts had none with a label"):
         fitted().score(TOKENS, list(zip(TAGS, LABELS, strict=True)))

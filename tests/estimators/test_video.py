@@ -70,6 +70,7 @@ def test_targets_are_not_given():
         make().fit(bars(), validation_data=(bars(), None))
 
 
+@pytest.mark.slow
 def test_filters_may_be_one_number():
     video = make(model={"filters": 4}).fit(bars())
     assert video.set_params(model__filters=[4]).fit(bars()).history_ == video.history_
@@ -215,6 +216,7 @@ def test_validation_clips_are_watched():
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "bce"])
+@pytest.mark.slow
 def test_losses(loss):
     output = "sigmoid" if loss == "bce" else "change"
     video = make(model={"output": output}, training={"loss": loss, "epochs": 8}).fit(bars())
@@ -222,6 +224,7 @@ def test_losses(loss):
 
 
 @pytest.mark.parametrize("form", ["encoder_forecaster", "next_frame"])
+@pytest.mark.slow
 def test_what_is_read_teaches_too(form):
     """The loss of the training is larger by it, that of the validation is not."""
     start = {"learning_rate": 1e-9, "epochs": 1}
@@ -241,6 +244,7 @@ def test_cross_entropy_needs_probabilities():
         make(training={"loss": "bce"}).fit(bars())
 
 
+@pytest.mark.slow
 def test_true_frames_are_shown_in_training_alone():
     """Scheduled sampling changes what is learned, and never what is predicted."""
     options = {"teacher_forcing": 1.0, "teacher_forcing_steps": 5}
@@ -252,6 +256,7 @@ def test_true_frames_are_shown_in_training_alone():
     assert float(layer.steps.numpy()) == 2 * 9  # updates: 66 windows in batches of 8
 
 
+@pytest.mark.slow
 def test_digits_are_drawn_anew_in_every_epoch():
     digits = MovingDigits(np.full((5, 6, 6), 255, np.uint8), clips=20, frames=7, size=24, seed=1)
     video = make().fit(digits)

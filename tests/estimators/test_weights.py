@@ -96,6 +96,7 @@ def tagger(decoder: str, **params):
     )
 
 
+@pytest.mark.slow
 def test_tags_have_weights_where_each_is_chosen_by_itself():
     weights = [RNG.random(len(each)) for each in TAGS]
     found = tagger("softmax", class_weight={"V": 4.0}).fit(TEXTS, TAGS, sample_weight=weights)
@@ -108,6 +109,7 @@ def test_tags_have_weights_where_each_is_chosen_by_itself():
     assert found.history_["loss"][0] == pytest.approx(np.average(costs, weights=each), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_chain_weighs_whole_texts_alone():
     tagger("crf").fit(TEXTS, TAGS, sample_weight=W)
     with pytest.raises(RecipeError, match=r"sample_weight: weighs single tags, .*to softmax"):

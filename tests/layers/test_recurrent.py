@@ -392,6 +392,7 @@ def model_of(make) -> keras.Model:
 BATCHED = {"x": make_x(), "mask": mask_of("padded")}
 
 
+@pytest.mark.slow
 def test_it_learns_as_keras_does():
     x, losses = np.where(mask_of("padded")[:, :, None], make_x(), 0.0), []
     for make in (keras.layers.LSTM, LSTM):
@@ -424,6 +425,7 @@ def test_saved_and_reloaded(tmp_path):
         np.testing.assert_array_equal(value, model(BATCHED)[name])
 
 
+@pytest.mark.slow
 def test_exported_as_a_graph_of_any_size(tmp_path):
     model = model_of(LSTM)
     model.export(tmp_path / "served", verbose=False)

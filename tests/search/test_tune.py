@@ -66,6 +66,7 @@ def test_the_best_trial_becomes_the_recipe_and_the_estimator(data, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_same_call_again_runs_nothing(data, tmp_path, monkeypatch):
     X, y = data
     first = kseq.tune(classifier(), X, y, search=search(), folder=tmp_path, refit=False)
@@ -270,6 +271,7 @@ class TestLimits:
 
 
 class TestPruning:
+    @pytest.mark.slow
     def test_hopeless_trials_are_given_up_and_never_the_best(self, data):
         X, y = data
         rates = [0.01, 0.02, 0.03, 0.04, 0.05, 1e-7]
@@ -346,6 +348,7 @@ class TestBadInput:
         assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow
 def test_the_recipe_as_it_stands_is_not_run_again(data):
     X, y = data
     space = {"model.units": {"choice": [3, 4]}, "model.cell": {"choice": ["rnn", "gru"]}}

@@ -193,6 +193,7 @@ def test_long_trainings_are_compiled(batches, ragged, pays):
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow alone compiles")
+@pytest.mark.slow
 def test_a_compiled_training_gives_the_same(monkeypatch):
     results, drawn = [], data()
     for many in (1000, 1):
