@@ -42,9 +42,16 @@ LENGTHS = np.array([6, 4, 1], "int32")
 # A norm over the few steps of these batches magnifies the rounding of float32 tenfold.
 WITH_BATCH_NORM = {"lstm_fcn"}
 
+# Each is like two others of the kinds.
+SELDOM = ("fixed per step", "ragged horizon and future", "ragged clips", "lines")
+
 every_case = pytest.mark.parametrize(
     ("name", "spec"),
-    [pytest.param(n, s, id=f"{n}, {k}") for n in builders.names() for k, s in SPECS.items()],
+    [
+        pytest.param(n, s, id=f"{n}, {k}", marks=[pytest.mark.slow] if k in SELDOM else [])
+        for n in builders.names()
+        for k, s in SPECS.items()
+    ],
 )
 
 

@@ -37,6 +37,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("builder", [stacked_rnn, cnn_lstm])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_padding_is_absent_whatever_the_options(builder, options, tmp_path):

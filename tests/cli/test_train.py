@@ -74,6 +74,7 @@ def test_it_says_what_it_did(run, folder):
     assert "loss" in log[0]
 
 
+@pytest.mark.slow
 def test_it_says_why_there_are_no_intervals(run, folder, monkeypatch):
     monkeypatch.setattr("kseq.run._explained", lambda *_: ([], []))
     monkeypatch.setattr("kseq.serving.save.export", lambda *_, **__: None)

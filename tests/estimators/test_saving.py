@@ -58,8 +58,7 @@ def version(base: Path, kind: str) -> Path:
 
 
 OFTEN = [
-    pytest.param(kind, marks=[] if kind in ("classifier", "forecaster") else [pytest.mark.slow])
-    for kind in KINDS
+    pytest.param(kind, marks=[] if kind == "classifier" else [pytest.mark.slow]) for kind in KINDS
 ]
 
 

@@ -154,7 +154,7 @@ def test_a_model_of_shares_serves_bytes_too(tmp_path):
         video.predict(X)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_colours(channels):
     X = bars(channels=channels)
     video = make().fit(X)

@@ -100,6 +100,7 @@ def test_a_metric_without_a_value_has_none():
     assert [axes.get_ylabel() for axes in panels] == ["MSE", "MAE", "PSNR dB"]
 
 
+@pytest.mark.slow
 def test_the_report_has_them_all(tmp_path):
     files = write_report(
         tmp_path,
