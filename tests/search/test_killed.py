@@ -16,6 +16,8 @@ import pytest
 from kseq.search.ledger import MOST_DEATHS
 from tests.search.conftest import command, finished
 
+pytestmark = pytest.mark.timeout(1800)  # libraries are loaded some thirty times
+
 KILLS = 10
 TRIALS = 18
 
