@@ -152,7 +152,7 @@ def _series(found: Attribution) -> Figure:
     assert found.item is not None
     time, width = found.values.shape
     order = np.argsort(-np.abs(found.values).sum(axis=0), kind="stable")
-    lines = [int(column) for column in order[: min(_MOST_LINES, width)]]
+    lines = sorted(order[:_MOST_LINES].tolist())
     rows = np.sort(order[:_MOST_COLUMNS])
     high = max(0.5, 0.24 * len(rows))
     heights = [*[0.95] * len(lines), high, 0.1]

@@ -83,12 +83,24 @@ class Attribution:
         return total
 
     def strongest(self, most: int = 5) -> list[tuple[str, float]]:
-        """The steps that account for most, by their names, strongest first."""
-        weights = self.by_step()
-        order = np.argsort(-np.abs(weights), kind="stable")[:most].tolist()
+        """What accounts for most, by its name, strongest first.
+
+        Of several columns that is a step of one column, since in the sum over a step columns may
+        cancel; else a token, a step or a frame.
+        """
+        cells = self.tokens is None and self.values.ndim == 2 and self.values.shape[1] > 1
+        weights = self.values if cells else self.by_step()
+        order = np.argsort(-np.abs(weights), axis=None, kind="stable")[:most].tolist()
+        return [(self._name(place, cells), float(weights.flat[place])) for place in order]
+
+    def _name(self, place: int, cells: bool) -> str:
         if self.tokens is not None:
-            return [(self.tokens[place], float(weights[place])) for place in order]
-        return [(f"{self.step} {place}", float(weights[place])) for place in order]
+            return self.tokens[place]
+        if not cells:
+            return f"{self.step} {place}"
+        step, column = divmod(place, self.values.shape[1])
+        name = self.features[column]
+        return f"{self.step} {step}, {f'column {name}' if name.isdecimal() else name}"
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""
