@@ -116,8 +116,10 @@ def command(
 ) -> None:
     """Explain the saved model ARTEFACT on the sequences or texts in FILE, or of --text.
 
-    FILE is read as `kseq predict` reads it. Without FILE and --text the test part of the recipe's
-    data is taken; --set data.path=... and the like change where that is found.
+    FILE is read as `kseq predict` reads it; but it holds future covariates too, and where the
+    model takes some, its last rows, as many as the horizon, are what is forecast. Without FILE and
+    --text the test part of the recipe's data is taken; --set data.path=... and the like change
+    where that is found.
 
     A picture is written and a summary printed. --json prints the numbers in place of the summary,
     and writes a picture to --picture alone.
@@ -248,7 +250,13 @@ def _explained(
     future = None
     if isinstance(estimator, Forecaster) and estimator.columns_.future:
         # The last rows of the series are those that the forecast is of.
-        horizon = estimator.recipe_.task["horizon"]
+        window, horizon = (estimator.recipe_.task[name] for name in ("window", "horizon"))
+        rows = len(next(iter(one.values())))
+        if rows < window + horizon:
+            raise DataError(
+                f"X: has {counted(rows, 'row')}, but a window takes {window} rows, and the future "
+                f"covariates after it {horizon}"
+            )
         future = {name: np.asarray(one[name])[-horizon:] for name in estimator.columns_.future}
         one = {name: np.asarray(values)[:-horizon] for name, values in one.items()}
     return attribute(estimator, one, method=method, output=_output(estimator, of), future=future)
@@ -291,6 +299,8 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     lines = [f"{head}, {number(found.baseline)} for {found.start}"]
     for label, weight in found.strongest(_STRONGEST):
         lines.append(f"  {'-' if weight < 0 else '+'}{number(abs(weight))}  {label}")
+    if found.held:
+        lines.append(f"known future values of {', '.join(found.held)} are left as they are")
     return lines
 
 

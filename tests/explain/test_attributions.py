@@ -148,6 +148,9 @@ def test_of_a_forecast_it_is_in_the_targets_units(forecaster):
     one = attribute(forecaster, WAVES[:60], output=(1, 3), future=future, method="occlusion")
     assert one.output == "forecast of 1, 3 steps ahead"
     assert one.score == pytest.approx(forecast[2, 1], abs=1e-4)
+    assert (one.held, one.to_dict()["held"]) == (("column 2",), ["column 2"])
+    label = one.figure().axes[-2].get_xlabel()
+    assert label == "step (known future values of column 2 are left as they are)"
     for output, words in [
         (
             7,
