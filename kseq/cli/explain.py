@@ -136,16 +136,21 @@ def command(
         else:
             one = _one(items, item)
             found = _explained(estimator, one, what, method, of)
-    name = recipe.fill().name
+        if isinstance(found, Gates):
+            found.layer(layer)  # of --json too, which draws nothing
+        # Before anything is printed: drawing and writing may fail.
+        name = recipe.fill().name
+        remark = ""
+        if picture is not None or not as_json:
+            remark = _draw(found, picture, picture or f"{name}_{what}.png", layer)
     if as_json:
         print_json(found.to_dict())
     else:
         where = None if what == "reach" or names is None else names[item]
         for line in _summary(found, name, where):
             console().print(line, markup=False)
-    if picture is not None or not as_json:
-        with _in_words_of_the_command():
-            _draw(found, picture, picture or f"{name}_{what}.png", layer)
+    if remark:
+        console(stderr=True).print(remark, markup=False)
 
 
 @contextmanager
@@ -309,15 +314,14 @@ def _sample(found: Reach) -> str:
     return f"over {counted(int(found.counts.max()), 'sequence')}"
 
 
-def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> None:
-    """Writes the picture; where it was not asked for, it may be missing."""
+def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> str:
+    """Writes the picture and says where; if it was not asked for, it may be missing."""
     try:
         figure = found.figure(layer) if isinstance(found, Gates) else found.figure()
     except MissingExtraError as missing:
         if asked is not None:
             raise
-        console(stderr=True).print(f"no picture: {missing}", markup=False)
-        return
+        return f"no picture: {missing}"
     with writing("--picture", path) as place:
         canvas.write(figure, place)
-    console(stderr=True).print(f"picture: {path}", markup=False)
+    return f"picture: {path}"
