@@ -66,8 +66,8 @@ def as_series(data: Any, name: str = "series") -> tuple[list[Series], SeriesForm
 
     Args:
         data: A `(time,)` or `(time, columns)` array, a pandas Series or DataFrame, a polars
-            DataFrame, a mapping of column names to `(time,)` arrays, or a list of any of these; a `(n, time, columns)`
-            array is a list of n.
+            DataFrame, a mapping of column names to `(time,)` arrays, or a list of any of these; a
+            `(n, time, columns)` array is a list of n.
         name: What to call the data in messages.
 
     Raises:

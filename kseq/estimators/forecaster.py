@@ -136,7 +136,8 @@ class Forecaster(RollingForecaster):
 
         Args:
             series: One series or a list of them: `(time,)` or `(time, columns)` arrays, pandas
-                Series or DataFrames, or mappings of column names to arrays. NaN is missing.
+                Series or DataFrames, polars DataFrames, or mappings of column names to arrays. NaN
+                is missing.
             y: Ignored; the targets are columns of the series.
             validation_data: The rows that follow the series, in the same form; training stops by
                 them, and intervals are fitted to them. Without them
@@ -249,7 +250,8 @@ class Forecaster(RollingForecaster):
 
         Returns:
             `(horizon,)` for a flat series, else `(horizon, targets)`, with an axis more in front
-            for many series. A pandas history is continued as pandas, a mapping as a mapping.
+            for many series. A pandas history is continued as pandas, a mapping or a
+            table of polars as a mapping.
             With `interval` an `Interval` of three such: `prediction`, `lower` and `upper`.
 
         Raises:
