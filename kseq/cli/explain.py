@@ -79,8 +79,9 @@ _OPTIONS = {
     "--of",
     metavar="OUTPUT",
     help="What is attributed: a class or label; TOKEN or TOKEN:TAG, a token being a word of the "
-    "text or its place from 0 on; TARGET or TARGET:STEP of a forecast, steps ahead from 1 on; STEP "
-    "or STEP:TARGET of numbers at every step, from 0 on; a frame ahead, from 1 on.",
+    "text or its place from 0 on; TARGET or TARGET:STEP of a forecast, steps ahead from 1 on; a "
+    "target of numbers by its place, or STEP or STEP:TARGET of numbers at every step, all from 0 "
+    "on; a frame ahead, from 1 on.",
 )
 @click.option(
     "--method",
