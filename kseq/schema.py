@@ -107,7 +107,10 @@ def fill(
         if name in values:
             value, wrong = _check(f"{path}.{name}", _adapters(target)[name], values[name])
             section = _sections(target).get(name)
-            if section is not None and isinstance(value, Mapping) and not wrong:
+            if section is not None and wrong:
+                inner = ", ".join(parameters(section))
+                wrong = [f"{path}.{name}: expected a mapping of {inner}, got {shown(value)}"]
+            elif section is not None and isinstance(value, Mapping):
                 value, wrong = fill(f"{path}.{name}", section, value)
             filled[name] = value
             mistakes += wrong

@@ -194,9 +194,9 @@ def test_the_given_section_is_not_changed():
         ({"width": True}, "model.part.width: expected integer, got True"),
         ({"kind": "c"}, "model.part.kind: expected 'a' or 'b', got 'c'"),
         ({"spec": 1}, "model.part.spec: unknown; known here: width, kind"),
-        (3, "model.part: expected dictionary, got 3"),
-        ("width", "model.part: expected dictionary, got 'width'"),
-        ([{"width": 3}], "model.part: expected dictionary, got [{'width': 3}]"),
+        (3, "model.part: expected a mapping of width, kind, got 3"),
+        ("width", "model.part: expected a mapping of width, kind, got 'width'"),
+        ([{"width": 3}], "model.part: expected a mapping of width, kind, got [{'width': 3}]"),
     ],
 )
 def test_a_mistake_in_a_section_has_its_path(part, message):

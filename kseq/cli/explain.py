@@ -79,8 +79,9 @@ _OPTIONS = {
     "--of",
     metavar="OUTPUT",
     help="What is attributed: a class or label; TOKEN or TOKEN:TAG, a token being a word of the "
-    "text or its place from 0 on; TARGET or TARGET:STEP of a forecast, steps ahead from 1 on; STEP "
-    "or STEP:TARGET of numbers at every step, from 0 on; a frame ahead, from 1 on.",
+    "text or its place from 0 on; TARGET or TARGET:STEP of a forecast, steps ahead from 1 on; a "
+    "target of numbers by its place, or STEP or STEP:TARGET of numbers at every step, all from 0 "
+    "on; a frame ahead, from 1 on.",
 )
 @click.option(
     "--method",
@@ -116,8 +117,10 @@ def command(
 ) -> None:
     """Explain the saved model ARTEFACT on the sequences or texts in FILE, or of --text.
 
-    FILE is read as `kseq predict` reads it. Without FILE and --text the test part of the recipe's
-    data is taken; --set data.path=... and the like change where that is found.
+    FILE is read as `kseq predict` reads it; but it holds future covariates too, and where the
+    model takes some, its last rows, as many as the horizon, are what is forecast. Without FILE and
+    --text the test part of the recipe's data is taken; --set data.path=... and the like change
+    where that is found.
 
     A picture is written and a summary printed. --json prints the numbers in place of the summary,
     and writes a picture to --picture alone.
@@ -134,16 +137,21 @@ def command(
         else:
             one = _one(items, item)
             found = _explained(estimator, one, what, method, of)
-    name = recipe.fill().name
+        if isinstance(found, Gates):
+            found.layer(layer)  # of --json too, which draws nothing
+        # Before anything is printed: drawing and writing may fail.
+        name = recipe.fill().name
+        remark = ""
+        if picture is not None or not as_json:
+            remark = _draw(found, picture, picture or f"{name}_{what}.png", layer)
     if as_json:
         print_json(found.to_dict())
     else:
         where = None if what == "reach" or names is None else names[item]
         for line in _summary(found, name, where):
             console().print(line, markup=False)
-    if picture is not None or not as_json:
-        with _in_words_of_the_command():
-            _draw(found, picture, picture or f"{name}_{what}.png", layer)
+    if remark:
+        console(stderr=True).print(remark, markup=False)
 
 
 @contextmanager
@@ -248,7 +256,13 @@ def _explained(
     future = None
     if isinstance(estimator, Forecaster) and estimator.columns_.future:
         # The last rows of the series are those that the forecast is of.
-        horizon = estimator.recipe_.task["horizon"]
+        window, horizon = (estimator.recipe_.task[name] for name in ("window", "horizon"))
+        rows = len(next(iter(one.values())))
+        if rows < window + horizon:
+            raise DataError(
+                f"X: has {counted(rows, 'row')}, but a window takes {window} rows, and the future "
+                f"covariates after it {horizon}"
+            )
         future = {name: np.asarray(one[name])[-horizon:] for name in estimator.columns_.future}
         one = {name: np.asarray(values)[:-horizon] for name, values in one.items()}
     return attribute(estimator, one, method=method, output=_output(estimator, of), future=future)
@@ -291,6 +305,8 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     lines = [f"{head}, {number(found.baseline)} for {found.start}"]
     for label, weight in found.strongest(_STRONGEST):
         lines.append(f"  {'-' if weight < 0 else '+'}{number(abs(weight))}  {label}")
+    if found.held:
+        lines.append(f"known future values of {', '.join(found.held)} are left as they are")
     return lines
 
 
@@ -299,15 +315,14 @@ def _sample(found: Reach) -> str:
     return f"over {counted(int(found.counts.max()), 'sequence')}"
 
 
-def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> None:
-    """Writes the picture; where it was not asked for, it may be missing."""
+def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> str:
+    """Writes the picture and says where; if it was not asked for, it may be missing."""
     try:
         figure = found.figure(layer) if isinstance(found, Gates) else found.figure()
     except MissingExtraError as missing:
         if asked is not None:
             raise
-        console(stderr=True).print(f"no picture: {missing}", markup=False)
-        return
+        return f"no picture: {missing}"
     with writing("--picture", path) as place:
         canvas.write(figure, place)
-    console(stderr=True).print(f"picture: {path}", markup=False)
+    return f"picture: {path}"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kseq.data.frames import is_frame
 from kseq.errors import DataError
 
 Column = str | int
@@ -52,7 +53,7 @@ class SeriesForm:
     Args:
         many: Whether a list (or a 3-D array) of series came.
         flat: Whether each was one-dimensional.
-        kind: `array`, `pandas`, or `mapping` of columns.
+        kind: `array`, `pandas`, or `mapping` of columns; a polars table counts as one.
     """
 
     many: bool
@@ -64,9 +65,9 @@ def as_series(data: Any, name: str = "series") -> tuple[list[Series], SeriesForm
     """Checks one series or many.
 
     Args:
-        data: A `(time,)` or `(time, columns)` array, a pandas Series or DataFrame, a mapping of
-            column names to `(time,)` arrays, or a list of any of these; a `(n, time, columns)`
-            array is a list of n.
+        data: A `(time,)` or `(time, columns)` array, a pandas Series or DataFrame, a polars
+            DataFrame, a mapping of column names to `(time,)` arrays, or a list of any of these; a
+            `(n, time, columns)` array is a list of n.
         name: What to call the data in messages.
 
     Raises:
@@ -120,6 +121,10 @@ def _one(data: Any, name: str) -> tuple[Series, SeriesForm]:
             raise DataError(f"{name}: its time stamps do not increase; pass {name}.sort_index()")
         series = Series(_stacked(names, columns, name), tuple(names), data.index)
         form = SeriesForm(False, flat, "pandas")
+    elif is_frame(data):  # of polars
+        names = list(data.columns)
+        series = Series(_stacked(names, [data[each] for each in names], name), tuple(names))
+        form = SeriesForm(False, False, "mapping")
     else:
         values = _floats(data, name)
         flat = values.ndim == 1

@@ -171,7 +171,7 @@ def lacking(calibration: Calibration | None, level: float) -> str:
     # Rounded down: of a level above the highest there are no bounds.
     highest = math.floor(1000 * calibration.highest + _ROUNDING) / 1000
     return (
-        f"{level:g} needs at least {needed} held-out targets, but there were "
+        f"{level} needs at least {needed} held-out targets, but there were "
         f"{calibration.counts.min()}, enough for {highest:g}"
     )
 

@@ -136,7 +136,7 @@ class Forecaster(RollingForecaster):
 
         Args:
             series: One series or a list of them: `(time,)` or `(time, columns)` arrays, pandas
-                Series or DataFrames, or mappings of column names to arrays. NaN is missing.
+                or polars tables, pandas Series, or mappings of columns to arrays. NaN is missing.
             y: Ignored; the targets are columns of the series.
             validation_data: The rows that follow the series, in the same form; training stops by
                 them, and intervals are fitted to them. Without them
@@ -249,8 +249,8 @@ class Forecaster(RollingForecaster):
 
         Returns:
             `(horizon,)` for a flat series, else `(horizon, targets)`, with an axis more in front
-            for many series. A pandas history is continued as pandas, a mapping as a mapping.
-            With `interval` an `Interval` of three such: `prediction`, `lower` and `upper`.
+            for many series. A pandas history is continued as pandas, a mapping or polars table as
+            a mapping. With `interval` an `Interval` of three such: `prediction`, `lower`, `upper`.
 
         Raises:
             DataError: If a history is too short or a column is missing; or if too little was held

@@ -152,7 +152,7 @@ def _series(found: Attribution) -> Figure:
     assert found.item is not None
     time, width = found.values.shape
     order = np.argsort(-np.abs(found.values).sum(axis=0), kind="stable")
-    lines = [int(column) for column in order[: min(_MOST_LINES, width)]]
+    lines = sorted(order[:_MOST_LINES].tolist())
     rows = np.sort(order[:_MOST_COLUMNS])
     high = max(0.5, 0.24 * len(rows))
     heights = [*[0.95] * len(lines), high, 0.1]
@@ -181,7 +181,7 @@ def _series(found: Attribution) -> Figure:
         interpolation="nearest",
         extent=(-0.5, time - 0.5, len(rows) - 0.5, -0.5),
     )
-    canvas.dress(below, x=found.step, grid="")
+    canvas.dress(below, x=found.step + _beyond(found), grid="")
     below.set_yticks(range(len(rows)), ["weight"] if single else [names[row] for row in rows])
     below.tick_params(axis="y", length=0)
     canvas.whole_steps(below, 8)
@@ -189,6 +189,14 @@ def _series(found: Attribution) -> Figure:
         below.spines[side].set_visible(False)
     _key(figure, panels[-1], top)
     return figure
+
+
+def _beyond(found: Attribution) -> str:
+    """What is said of covariates that no row shows."""
+    if not found.held:
+        return ""
+    names = drawable(short(", ".join(found.held), 24))
+    return f" (known future values of {names} are left as they are)"
 
 
 def _frames(found: Attribution) -> Figure:

@@ -58,6 +58,7 @@ class Attribution:
             occlusion, which promises no such sum.
         step: What a step is called.
         start: What the baseline is, in words.
+        held: Covariates whose known values ahead are left as they are, here and at the baseline.
     """
 
     values: np.ndarray
@@ -72,6 +73,7 @@ class Attribution:
     gap: float | None
     step: str
     start: str = "the baseline"
+    held: tuple[str, ...] = ()
 
     def by_step(self) -> np.ndarray:
         """What each step accounts for, `(time,)`."""
@@ -83,12 +85,23 @@ class Attribution:
         return total
 
     def strongest(self, most: int = 5) -> list[tuple[str, float]]:
-        """The steps that account for most, by their names, strongest first."""
-        weights = self.by_step()
-        order = np.argsort(-np.abs(weights), kind="stable")[:most].tolist()
+        """What accounts for most, by its name, strongest first.
+
+        Of several columns that is a step of one column, since in the sum over a step columns may
+        cancel; else a token, a step or a frame.
+        """
+        cells = self.tokens is None and self.values.ndim == 2 and self.values.shape[1] > 1
+        weights = self.values if cells else self.by_step()
+        order = np.argsort(-np.abs(weights), axis=None, kind="stable")[:most].tolist()
+        return [(self._name(place, cells), float(weights.flat[place])) for place in order]
+
+    def _name(self, place: int, cells: bool) -> str:
         if self.tokens is not None:
-            return [(self.tokens[place], float(weights[place])) for place in order]
-        return [(f"{self.step} {place}", float(weights[place])) for place in order]
+            return self.tokens[place]
+        if not cells:
+            return f"{self.step} {place}"
+        step, column = divmod(place, self.values.shape[1])
+        return f"{self.step} {step}, {_column(self.features[column])}"
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""
@@ -105,6 +118,7 @@ class Attribution:
             "gap": self.gap,
             "step": self.step,
             "start": self.start,
+            "held": list(self.held),
         }
 
     def figure(self) -> Figure:
@@ -156,7 +170,8 @@ def attribute(
         size: What is occluded together: steps of numbers and text (1 token; of numbers by default
             so many that there are 512 pieces at most), or the side of a patch in pixels (by default
             a quarter of a frame's).
-        future: Of a forecaster with future covariates, their next rows, as in `predict`.
+        future: Of a forecaster with future covariates, their next rows, as in `predict`. They are
+            left as they are: the values are those of the window alone.
         limit: The most points of integrated gradients.
 
     Raises:
@@ -218,6 +233,7 @@ def attribute(
         gap=gap,
         step=step_name(estimator),
         start=_start(estimator, baseline),
+        held=_held(estimator),
     )
 
 
@@ -251,6 +267,17 @@ def _subject(estimator: Estimator, item: Any, baseline: Any, head: str, future: 
     if getattr(estimator, "_wide", True) or len(names) != row.x.shape[1]:
         names = np.arange(row.x.shape[1])
     return Subject(function, row, base.astype(np.float32), raw, None, [str(n) for n in names])
+
+
+def _held(estimator: Estimator) -> tuple[str, ...]:
+    """Covariates whose values ahead are no part of the window."""
+    ahead = estimator.columns_.future if isinstance(estimator, Forecaster) else ()
+    return tuple(_column(str(name)) for name in ahead)
+
+
+def _column(name: str) -> str:
+    """What a column is called within words: of one without a name it is the place."""
+    return f"column {name}" if name.isdecimal() else name
 
 
 def _start(estimator: Estimator, baseline: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,9 +173,13 @@ def reach(
     if streaming:
         _check_streaming(estimator)
     rows = rows_of(estimator, X, sequences)
-    if streaming:
-        rows = [row.cut(int(end) + 1) for row in rows for end in evenly(len(row.x), _ENDS)]
-    return reach_of(estimator, rows, projections=projections, seed=seed)
+    if not streaming:
+        return reach_of(estimator, rows, projections=projections, seed=seed)
+    read = [row.cut(int(end) + 1) for row in rows for end in evenly(len(row.x), _ENDS)]
+    found = reach_of(estimator, read, projections=projections, seed=seed)
+    # However often it is asked, a sequence counts once.
+    lengths = np.array([len(row.x) for row in rows])
+    return replace(found, counts=(lengths[:, None] > np.arange(len(found.norms))).sum(axis=0))
 
 
 def reach_of(

@@ -146,7 +146,7 @@ def test_a_builder_fills_the_embedding():
         ({"widht": 3}, r"model.embedding.widht: unknown .did you mean 'width'"),
         ({"character_encoder": "gru"}, "embedding.character_encoder: expected 'cnn' or 'lstm'"),
         ({"frozen": 1}, "model.embedding.frozen: expected boolean, got 1"),
-        (100, "model.embedding: expected dictionary, got 100"),
+        (100, "model.embedding: expected a mapping of width, .*, got 100"),
     ],
 )
 def test_a_mistake_has_its_path(embedding, message):

@@ -59,9 +59,12 @@ def test_what_the_model_does_not_have_is_refused(refused, run, folder, long):
     assert "--text: the model was fitted to numbers" in refused(2, "explain", long, "--text", "x")
     assert "--item 99: there are 8, numbered from 0" in refused(2, "explain", long, "--item", "99")
     assert "--of: '7' is no class here; there are" in refused(4, "explain", long, "--of", "7")
-    done = run("explain", long, "--what", "gates", "--layer", "lstm_9")
-    assert done.code == 4
-    assert "layer: expected one of gru_1, forward; got lstm_9" in done.err
+    for more in [], ["--json"]:
+        done = run("explain", long, "--what", "gates", "--layer", "lstm_9", *more)
+        assert (done.code, done.out) == (4, "")
+        assert "--layer: expected one of gru_1, forward; got lstm_9" in done.err
+    done = run("explain", long, "--picture", "long.csv/why.png")
+    assert (done.code, done.out) == (2, "")
 
 
 @pytest.mark.slow

@@ -149,6 +149,12 @@ def test_a_forecaster_with_future_covariates(run, refused, folder):
     for arguments in ([], ["calendar.csv"]):
         rows = table(run("predict", model, *arguments, "--future", "next.csv").out)
         assert [float(row["load"]) for row in rows] == pytest.approx(np.ravel(expected), abs=1e-5)
+    # What is explained is a forecast of the last rows of a file.
+    done = run("explain", model, "calendar.csv", "--method", "occlusion")
+    assert done.out.splitlines()[-1] == "known future values of weekday are left as they are"
+    (folder / "few.csv").write_text("\n".join(["day,load,weekday", *lines[:10]]), encoding="utf-8")
+    message = refused(4, "explain", model, "few.csv")
+    assert "has 10 rows, but a window takes 8 rows, and the future covariates after it 3" in message
 
 
 def test_other_formats_than_the_training_files(run, folder, saved):

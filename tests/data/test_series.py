@@ -14,6 +14,17 @@ TABLE = np.arange(8.0).reshape(4, 2)
 DAYS = pd.date_range("2020-01-01", periods=4, freq="D")
 
 
+def test_a_table_of_polars_has_the_names_of_its_columns():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"v": [0, 2, None, 6], "w": TABLE[:, 1]})
+    series, form = as_series([frame, frame[:2]])
+    assert series[0].columns == ("v", "w")
+    assert (form.many, form.flat, form.kind) == (True, False, "mapping")
+    np.testing.assert_array_equal(series[0].values, [[0, 1], [2, 3], [np.nan, 5], [6, 7]])
+    with pytest.raises(DataError, match=r"series\['v'\]: not all values are numbers"):
+        as_series(polars.DataFrame({"v": ["a", "b"]}))
+
+
 @pytest.mark.parametrize(
     ("data", "columns", "flat", "kind"),
     [

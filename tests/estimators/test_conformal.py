@@ -103,6 +103,8 @@ def test_too_few_scores_say_how_many_are_needed():
         DataError, match=r"0\.95 needs at least 19 held-out targets, but there were 9"
     ):
         enough(nine, 0.95)
+    with pytest.raises(DataError, match=r"interval: 0\.9999999 needs at least"):
+        enough(nine, 0.9999999)
     with pytest.raises(DataError, match=r"none were held out; fit with validation_data, or raise"):
         enough(None, 0.9)
 

@@ -11,7 +11,7 @@ import pytest
 
 from kseq import SequenceClassifier, SequenceRegressor, VideoPredictor
 from kseq.errors import DataError
-from kseq.explain import attribute
+from kseq.explain import Attribution, attribute
 from tests.explain.conftest import ONE, TOKENS, WAVES, classifier, sequences
 
 NUMBER = r"-?[\d.,e-]+"
@@ -40,9 +40,35 @@ def test_integrated_gradients_add_up_to_the_public_answer(lstm):
     np.testing.assert_allclose(found.by_feature(), found.values.sum(axis=0))
     np.testing.assert_allclose(found.item, X[0], atol=1e-5)
     first, weight = found.strongest(1)[0]
-    assert weight == np.abs(found.by_step()).max() * np.sign(weight)
-    assert first == f"step {np.abs(found.by_step()).argmax()}"
+    step, column = np.unravel_index(np.abs(found.values).argmax(), found.values.shape)
+    assert (first, weight) == (f"step {step}, column {column}", found.values[step, column])
     json.dumps(found.to_dict())
+
+
+def of_numbers(values, features):
+    """An attribution of a series that is all zeros."""
+    words = {"output": "forecast", "method": "occlusion", "step": "step"}
+    ends = {"score": 1.0, "baseline": 0.0, "points": 1, "gap": None}
+    return Attribution(values, np.zeros(values.shape), None, features, **words, **ends)
+
+
+def test_columns_that_cancel_are_ranked_one_by_one():
+    values = np.array([[1.0, 1.5], [4.0, -3.9], [0.0, 0.2]])
+    found = of_numbers(values, ["load", "temp"])
+    assert found.strongest(3) == [
+        ("step 1, load", 4.0),
+        ("step 1, temp", -3.9),
+        ("step 0, temp", 1.5),
+    ]
+    assert found.by_step().argmax() == 0
+    assert of_numbers(values[:, :1], ["load"]).strongest(1) == [("step 1", 4.0)]
+
+
+def test_curves_and_rows_have_the_order_of_the_columns():
+    figure = of_numbers(np.array([[1.0, 3.0, 2.0]] * 4), ["load", "wind", "temp"]).figure()
+    *curves, rows, _ = figure.axes
+    assert [axes.get_ylabel() for axes in curves] == ["load", "wind", "temp"]
+    assert [label.get_text() for label in rows.get_yticklabels()] == ["load", "wind", "temp"]
 
 
 @pytest.mark.slow
@@ -122,6 +148,9 @@ def test_of_a_forecast_it_is_in_the_targets_units(forecaster):
     one = attribute(forecaster, WAVES[:60], output=(1, 3), future=future, method="occlusion")
     assert one.output == "forecast of 1, 3 steps ahead"
     assert one.score == pytest.approx(forecast[2, 1], abs=1e-4)
+    assert (one.held, one.to_dict()["held"]) == (("column 2",), ["column 2"])
+    label = one.figure().axes[-2].get_xlabel()
+    assert label == "step (known future values of column 2 are left as they are)"
     for output, words in [
         (
             7,
