@@ -75,6 +75,7 @@ def command(
                 "metric": found.metric,
                 "compared": found.compared,
                 "held_out": found.held_out,
+                "remarks": found.remarks,
                 "rows": found.records(),
             }
         )
@@ -132,6 +133,8 @@ def _show(found: Comparison, seeds: int) -> None:
             out.print(f"{row.name}: the reach was left out: {row.left_out}", markup=False)
     names = [path.name for path in found.written]
     out.print(f"wrote {' and '.join(names)} in {found.folder}", markup=False)
+    for remark in found.remarks:
+        out.print(remark, markup=False)
 
 
 def comparison_table(found: Comparison) -> Table:

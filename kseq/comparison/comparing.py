@@ -50,6 +50,7 @@ class Comparison:
         held_out: Whether there was no test part, so that a share of the training part was taken.
         folder: Where results, table and pictures are; None where they were not kept.
         written: The table and the pictures there.
+        remarks: Why pictures are not there.
     """
 
     metric: str
@@ -59,6 +60,7 @@ class Comparison:
     held_out: bool
     folder: Path | None = None
     written: list[Path] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def unbeaten(self) -> list[Row]:
         """Naive answers that no combination beats on their test part."""
@@ -194,8 +196,8 @@ def run_comparison(
         kept = None if folder is None and X is not None else place
         comparison = _compared(found, ended, tuple(vary), data.held_out)
         if kept is not None:
-            written = write(results, comparison.rows, comparison.paths, comparison.metric)
-            comparison = replace(comparison, folder=kept, written=written)
+            written, remarks = write(results, comparison.rows, comparison.paths, comparison.metric)
+            comparison = replace(comparison, folder=kept, written=written, remarks=remarks)
     return comparison
 
 

@@ -37,10 +37,11 @@ def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure | 
     shown = [row for row in rows if row.score is not None]
     if len({row.test for row in shown}) > 1:
         for path in paths:
-            values = {row.changes.get(path) for row in shown if not row.naive}
-            tests = {(row.test, row.changes.get(path)) for row in shown if not row.naive}
-            numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-            if numbers and len(values) > 1 and len(tests) == len(values):
+            places = [(row.test, row.changes.get(path)) for row in shown if not row.naive]
+            if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for _, v in places):
+                continue
+            values = {value for _, value in places}
+            if len(values) > 1 and len(set(places)) == len(values):
                 return score_over(shown, path, metric)
         return None
     return score_and_cost(shown, metric)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import kseq
-from kseq.comparison import apart, comparing
+from kseq.comparison import apart, comparing, output
 from kseq.comparison.comparing import run_comparison
 from kseq.comparison.result import Result
 from kseq.comparison.training import run
@@ -163,6 +163,21 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
     assert len(ran) == 4
     asked(metric="log_loss")
     assert len(ran) == 4
+
+
+def test_a_picture_that_fails_does_not_lose_the_table(here, waves, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    def fails(*_):
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(output.comparisons, "picture", fails)
+    how = {"vary": {"model.units": [3]}, "seeds": 1, "folder": tmp_path / "c"}
+    with pytest.warns(UserWarning, match=r"comparison\.png was left out, .*please report it"):
+        found = run_comparison(classifier(epochs=1), *waves, **how)
+    assert [path.name for path in found.written] == ["results.csv", "reach.png"]
+    assert found.remarks == ["comparison.png was left out, for a defect of kseq (TypeError)."]
+    assert found.records()[0]["name"] == "units 3"
 
 
 @pytest.mark.slow

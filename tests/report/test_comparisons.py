@@ -83,6 +83,13 @@ def test_test_parts_without_an_order_have_no_picture():
     assert comparisons.picture(table, ["data.problem"], "mse") is None
 
 
+def test_values_that_are_lists_are_no_axis():
+    table = made({"model.units": [[2], [3, 2]]}, lambda _: 0.2)
+    for row, test in zip(table, ("a", "a", "b", "b"), strict=False):
+        object.__setattr__(row, "test", test)
+    assert comparisons.picture(table, ["model.units"], "mse") is None
+
+
 def test_one_training_each():
     figure = comparisons.picture(made({"model.cell": ["gru"]}, lambda _: 0.2, seeds=1), [], "mse")
     assert "Best: gru, MSE 0.2000" in texts(figure)
