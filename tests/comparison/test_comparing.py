@@ -112,6 +112,21 @@ def test_a_row_for_each_combination_and_naive_answer(here, waves):
 
 
 @pytest.mark.slow
+def test_long_tables_score_as_their_sequences_do(here, waves):
+    pandas = pytest.importorskip("pandas")
+    X, y = waves
+    labels = pandas.Series(y).sample(frac=1, random_state=0)
+    id, time = np.indices(X.shape)
+    frame = pandas.DataFrame({"id": id.ravel(), "time": time.ravel(), "a": X.ravel()})
+    learned, asked = frame[frame.id < 32], frame[frame.id >= 32]
+    how = {"vary": {"model.units": [3]}, "seeds": 1}
+    test = (asked.set_index(["id", "time"]), labels[labels.index >= 32])
+    found = run_comparison(classifier(), learned, labels[labels.index < 32], test_data=test, **how)
+    plain = run_comparison(classifier(), X[:32], y[:32], test_data=(X[32:], y[32:]), **how)
+    assert [row.score for row in found.rows] == [row.score for row in plain.rows]
+
+
+@pytest.mark.slow
 def test_without_test_data_a_fifth_is_held_out_and_said(here, waves):
     found = run_comparison(classifier(), *waves, vary={"model.units": [3]}, seeds=1)
     assert found.held_out
