@@ -20,7 +20,7 @@ from kseq.comparison.result import Result, Results
 from kseq.comparison.shared import Shared
 from kseq.comparison.table import Row, records, rows
 from kseq.comparison.training import Job
-from kseq.comparison.variants import Variant, name_of, variants
+from kseq.comparison.variants import Variant, variants
 from kseq.data.dataset import Dataset
 from kseq.errors import (
     DataError,
@@ -180,7 +180,7 @@ def run_comparison(
     _check_metric(metric, recipe)
     data = Shared(X, y, validation_data, test_data)
     jobs = [
-        Job(variant.recipe, variant.changes, [], metric, data.of(variant.recipe))
+        Job(variant.recipe, variant.name, variant.changes, [], metric, data.of(variant.recipe))
         for variant in found
     ]
     _check(jobs)
@@ -218,14 +218,14 @@ def _trained(
         mine = {key: kept[key] for key, _ in each if key in kept}
         left = [(next(free), key, seed) for key, seed in each if key not in kept]
         if left:
-            board.begun(job.changes)
+            board.begun(job.name)
             for result in run_apart(replace(job, seeds=left)):
                 if result.status == "done":
                     results.keep(result)
                 elif result.reason.startswith("metric: "):  # of every training alike
                     raise RecipeError(result.reason)
                 mine[result.key] = result
-                board.ended(result)
+                board.ended(job.name, result)
         ended.append([mine[key] for key, _ in each if key in mine])
     return ended
 
@@ -277,7 +277,7 @@ def _check(jobs: Sequence[Job]) -> None:
             with beside(recipe):
                 check_fit(from_recipe(recipe), Dataset(train=job.data.train, valid=job.data.valid))
         except RecipeError as error:
-            mistakes |= {f"{each} (of {name_of(job.changes)})": None for each in error.mistakes}
+            mistakes |= {f"{each} (of {job.name})": None for each in error.mistakes}
     if mistakes:
         raise RecipeError(list(mistakes), jobs[0].recipe.source)
 

@@ -172,6 +172,8 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
     assert told[0] == told[1]
     asked(vary={"model.cell": ["rnn", "lstm"]}, seeds=1)
     assert ran == [("lstm", 0)]
+    asked(vary={**VARY, "model.units": [4]})  # what the recipe has
+    assert ran == []
     asked(seeds=3)
     assert ran == [("gru", 2), ("rnn", 2)]
     asked(X=waves[0] + 1)  # other data
