@@ -18,7 +18,7 @@ from kseq.comparison.identity import key_of
 from kseq.comparison.output import write
 from kseq.comparison.result import Result, Results
 from kseq.comparison.shared import Shared
-from kseq.comparison.table import Row, records, rows
+from kseq.comparison.table import Row, parts, records, rows
 from kseq.comparison.training import Job
 from kseq.comparison.variants import Variant, variants
 from kseq.data.dataset import Dataset
@@ -46,7 +46,7 @@ class Comparison:
         metric: What was compared.
         paths: What varied.
         rows: The combinations, best first on each test part, and the naive answers to it.
-        compared: What the scores are of, in words.
+        compared: What the scores are of, in words; where test parts differ in it, that of each.
         held_out: Whether there was no test part, so that a share of the training part was taken.
         folder: Where results, table and pictures are; None where they were not kept.
         written: The table and the pictures there.
@@ -71,6 +71,10 @@ class Comparison:
             for row in self.rows
             if row.naive and sign * (row.score or 0.0) >= sign * best[row.test]
         ]
+
+    def parts(self) -> dict[str, tuple[str, str]]:
+        """What each test part is called, and what was scored on it; see there."""
+        return parts(self.rows, self.paths)
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
@@ -176,6 +180,8 @@ def run_comparison(
             f"{shown(seeds)}"
         )
     recipe = _recipe(estimator_or_recipe, X)
+    if X is not None:
+        _check_paths(vary)
     found = variants(recipe, vary)
     _check_metric(metric, recipe)
     data = Shared(X, y, validation_data, test_data)
@@ -246,6 +252,19 @@ def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
     )
 
 
+def _check_paths(vary: Any) -> None:
+    """Raises where what the data is would vary, though the data is given."""
+    named = [path for path in vary if str(path).partition(".")[0] == "data"]
+    if named:
+        raise RecipeError(
+            [
+                f"vary: {path} cannot vary where X is given: it says what is read; leave X out and "
+                "compare a recipe that has data, or vary another path"
+                for path in named
+            ]
+        )
+
+
 def _check_metric(metric: str | None, recipe: Recipe) -> None:
     kind = recipe.task["kind"]
     known = METRICS[kind]
@@ -294,10 +313,15 @@ def _compared(
         reasons = "; ".join(dict.fromkeys(result.reason for result in every if result.reason))
         raise TrainingError(f"no training came to a score: {reasons}")
     metric = done[0].metric
+    table = rows(found, ended, metric)
+    scored = list(parts(table, paths).values())
+    alike = len({words for _, words in scored}) == 1
     return Comparison(
         metric=metric,
         paths=paths,
-        rows=rows(found, ended, metric),
-        compared=done[0].compared,
+        rows=table,
+        compared="; ".join(f"{name}: {words}" for name, words in scored)
+        if not alike
+        else scored[0][1],
         held_out=held_out,
     )
