@@ -250,7 +250,8 @@ def logarithmic(axes: Axes, which: Literal["x", "y"] = "y") -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     wide = which == "x" and high > 30 * low  # a horizontal axis has less room for its numbers
-    for few in ((1.0,), (1.0, 2.0, 5.0))[0 if wide else 1 :]:
+    choices = ((1.0,), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0))
+    for few in choices[0 if wide else 1 :]:
         places = np.asarray(LogLocator(subs=few).tick_values(low, high))
         if ((low <= places) & (places <= high)).sum() >= 3:
             axis.set_major_locator(LogLocator(subs=few))
