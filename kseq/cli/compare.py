@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,10 @@ from kseq.metrics.evaluation import counted
 from kseq.recipe import Recipe
 from kseq.recipe.document import value
 from kseq.report.wording import metric_name, number
+
+# Columns that a narrow terminal does without, the first one first; and letters of a name.
+_LESS = ("MB", "s/epoch", "ms/prediction", "s", "parameters", "reach")
+_NAME = 24
 
 
 @click.command("compare", short_help="Train variants on the same data and compare them.")
@@ -51,8 +57,9 @@ def command(
 
     After an interruption the same command goes on where it was.
     """
-    loaded = changed(Recipe.load(recipe), changes)
     vary = _read(varied)
+    _check_apart(vary, changes)
+    loaded = changed(Recipe.load(recipe), changes)
     try:
         found = run_comparison(
             loaded,
@@ -75,6 +82,7 @@ def command(
                 "metric": found.metric,
                 "compared": found.compared,
                 "held_out": found.held_out,
+                "remarks": found.remarks,
                 "rows": found.records(),
             }
         )
@@ -114,16 +122,33 @@ def _read(varied: Sequence[str]) -> dict[str, list[Any]]:
     return found
 
 
+def _check_apart(vary: Iterable[str], changes: Sequence[str]) -> None:
+    """Raises where what varies is set too, or is a part of the other."""
+    for change in changes:
+        path = change.partition("=")[0].strip()
+        for other in vary:
+            if path == other or path.startswith(f"{other}."):
+                raise click.UsageError(
+                    f"--set {change}: {other} varies, so that no combination would have it; leave "
+                    "one of the two out"
+                )
+
+
 def _show(found: Comparison, seeds: int) -> None:
     out = console()
-    out.print(f"{metric_name(found.metric)} of {found.compared}, {counted(seeds, 'seed')}")
+    for line in _headline(found, seeds):
+        out.print(line, markup=False)
     if found.held_out:
         out.print("there is no test part: a fifth of the training part was held out")
-    out.print(comparison_table(found))
+    table, left_out = _fitting(found, out)
+    out.print(table)
+    if left_out:
+        out.print(f"the terminal has no room for {', '.join(left_out)}; results.csv has all")
     if any(row.difference is not None and row.difference.noise is None for row in found.rows):
         out.print("(?): two seeds or more of each, and more test items, would tell noise from it")
     for row in found.unbeaten():
-        out.print(f"nothing beats the naive answer {row.name}: {number(row.score)}", markup=False)
+        name = _called(row, found)
+        out.print(f"nothing beats the naive answer {name}: {number(row.score)}", markup=False)
     failed = [row for row in found.rows if row.failed]
     for row in failed:
         out.print(f"{row.name}: {row.failed}", markup=False)
@@ -132,23 +157,66 @@ def _show(found: Comparison, seeds: int) -> None:
             out.print(f"{row.name}: the reach was left out: {row.left_out}", markup=False)
     names = [path.name for path in found.written]
     out.print(f"wrote {' and '.join(names)} in {found.folder}", markup=False)
+    for remark in found.remarks:
+        out.print(remark, markup=False)
 
 
-def comparison_table(found: Comparison) -> Table:
-    """The rows for the terminal: the best first, and what is not worse by more than noise bold."""
+def _headline(found: Comparison, seeds: int) -> list[str]:
+    """What the scores are of; a line for each test part where it is not the same for all."""
+    what, of_each = metric_name(found.metric), counted(seeds, "seed")
+    parts = found.parts()
+    if len(parts) < 2:
+        return [f"{what} of {found.compared}, {of_each}"]
+    own = f"{len(parts)} test parts, each with its own best"
+    if len({compared for _, compared in parts.values()}) == 1:
+        return [f"{what} of {found.compared}, {of_each}", own]
+    return [f"{what}, {of_each}", own, *(f"{name}: {of}" for name, of in parts.values())]
+
+
+def _called(row: Row, found: Comparison) -> str:
+    """A row's name; of a naive answer with its test part, where there are several."""
+    part, _ = found.parts().get(row.test, ("", ""))
+    return f"{row.name} ({part})" if row.naive and part else row.name
+
+
+def _fitting(found: Comparison, out: Console) -> tuple[Table, list[str]]:
+    """The table without the columns that there is no room for, and which these are."""
+    left_out: list[str] = []
+    longest = max(len(_called(row, found)) for row in found.rows)
+    for title in (*_LESS, ""):
+        table = comparison_table(found, left_out)
+        whole = Measurement.get(out, out.options.update(width=10_000), table).maximum
+        if title == "" or whole - max(0, longest - _NAME) <= out.width:
+            break
+        left_out.append(title)
+    return table, left_out
+
+
+def comparison_table(found: Comparison, without: Collection[str] = ()) -> Table:
+    """The rows for the terminal: the best first, and what is not worse by more than noise bold.
+
+    Args:
+        found: The comparison.
+        without: Columns to leave out.
+    """
+    names = [_called(row, found) for row in found.rows]
+    titles = [metric_name(found.metric), "behind the best", "parameters", "s/epoch", "s",
+              "ms/prediction", "MB", "reach"]  # fmt: skip
+    kept = [place for place, title in enumerate(titles) if title not in without]
     table = Table(box=None, show_edge=False, pad_edge=False)
-    table.add_column("")
-    titles = (metric_name(found.metric), "behind the best", "parameters", "s/epoch", "s",
-              "ms/prediction", "MB", "reach")  # fmt: skip
-    for title in titles:
-        table.add_column(title, justify="right")
+    # Names alone may take several lines, where they are very long.
+    table.add_column("", min_width=min(_NAME, max(map(len, names))))
+    for place in kept:
+        table.add_column(titles[place], justify="right", no_wrap=True)
     before: str | None = None
-    for row in found.rows:
+    for row, name in zip(found.rows, names, strict=True):
         if before is not None and row.test != before:
             table.add_section()
         before = row.test
         style = "dim" if row.naive else "bold" if row.alike else ""
-        table.add_row(*(Text(cell, style=style) for cell in (row.name, *_cells(row))))
+        cells = _cells(row)
+        shown = [name, *(cells[place] for place in kept)]
+        table.add_row(*(Text(cell, style=style) for cell in shown))
     return table
 
 

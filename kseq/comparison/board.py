@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kseq.comparison.result import Result
-from kseq.comparison.variants import name_of
 from kseq.metrics.evaluation import counted
 from kseq.report.wording import duration, metric_name, number
 
@@ -72,17 +70,17 @@ class Board:
         if self._bar is not None:
             self._bar.update(self._task, completed=count)
 
-    def begun(self, changes: Mapping[str, Any]) -> None:
+    def begun(self, name: str) -> None:
         """The trainings of a combination begin."""
         if self._bar is not None:
-            self._bar.update(self._task, description=name_of(changes))
+            self._bar.update(self._task, description=escape(name))
 
-    def ended(self, result: Result) -> None:
-        """A training ended."""
+    def ended(self, name: str, result: Result) -> None:
+        """A training of a combination ended."""
         self._ended += 1
         if not self.show:
             return
-        said = [f"{self._ended}/{self.trainings}", name_of(result.changes), f"seed {result.seed}"]
+        said = [f"{self._ended}/{self.trainings}", name, f"seed {result.seed}"]
         if result.status != "done":
             said.append(f"failed: {result.reason}")
         else:

@@ -18,9 +18,9 @@ from kseq.comparison.identity import key_of
 from kseq.comparison.output import write
 from kseq.comparison.result import Result, Results
 from kseq.comparison.shared import Shared
-from kseq.comparison.table import Row, records, rows
+from kseq.comparison.table import Row, parts, records, rows
 from kseq.comparison.training import Job
-from kseq.comparison.variants import Variant, name_of, variants
+from kseq.comparison.variants import Variant, variants
 from kseq.data.dataset import Dataset
 from kseq.errors import (
     DataError,
@@ -46,10 +46,11 @@ class Comparison:
         metric: What was compared.
         paths: What varied.
         rows: The combinations, best first on each test part, and the naive answers to it.
-        compared: What the scores are of, in words.
+        compared: What the scores are of, in words; where test parts differ in it, that of each.
         held_out: Whether there was no test part, so that a share of the training part was taken.
         folder: Where results, table and pictures are; None where they were not kept.
         written: The table and the pictures there.
+        remarks: Why pictures are not there.
     """
 
     metric: str
@@ -59,6 +60,7 @@ class Comparison:
     held_out: bool
     folder: Path | None = None
     written: list[Path] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def unbeaten(self) -> list[Row]:
         """Naive answers that no combination beats on their test part."""
@@ -69,6 +71,10 @@ class Comparison:
             for row in self.rows
             if row.naive and sign * (row.score or 0.0) >= sign * best[row.test]
         ]
+
+    def parts(self) -> dict[str, tuple[str, str]]:
+        """What each test part is called, and what was scored on it; see there."""
+        return parts(self.rows, self.paths)
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
@@ -174,11 +180,13 @@ def run_comparison(
             f"{shown(seeds)}"
         )
     recipe = _recipe(estimator_or_recipe, X)
+    if X is not None:
+        _check_paths(vary)
     found = variants(recipe, vary)
     _check_metric(metric, recipe)
     data = Shared(X, y, validation_data, test_data)
     jobs = [
-        Job(variant.recipe, variant.changes, [], metric, data.of(variant.recipe))
+        Job(variant.recipe, variant.name, variant.changes, [], metric, data.of(variant.recipe))
         for variant in found
     ]
     _check(jobs)
@@ -194,8 +202,8 @@ def run_comparison(
         kept = None if folder is None and X is not None else place
         comparison = _compared(found, ended, tuple(vary), data.held_out)
         if kept is not None:
-            written = write(results, comparison.rows, comparison.paths, comparison.metric)
-            comparison = replace(comparison, folder=kept, written=written)
+            written, remarks = write(results, comparison.rows, comparison.paths, comparison.metric)
+            comparison = replace(comparison, folder=kept, written=written, remarks=remarks)
     return comparison
 
 
@@ -216,14 +224,14 @@ def _trained(
         mine = {key: kept[key] for key, _ in each if key in kept}
         left = [(next(free), key, seed) for key, seed in each if key not in kept]
         if left:
-            board.begun(job.changes)
+            board.begun(job.name)
             for result in run_apart(replace(job, seeds=left)):
                 if result.status == "done":
                     results.keep(result)
                 elif result.reason.startswith("metric: "):  # of every training alike
                     raise RecipeError(result.reason)
                 mine[result.key] = result
-                board.ended(result)
+                board.ended(job.name, result)
         ended.append([mine[key] for key, _ in each if key in mine])
     return ended
 
@@ -242,6 +250,19 @@ def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
         "estimator_or_recipe: expected a kseq estimator, a recipe or the path of its file, got "
         f"{shown(estimator_or_recipe)}"
     )
+
+
+def _check_paths(vary: Any) -> None:
+    """Raises where what the data is would vary, though the data is given."""
+    named = [path for path in vary if str(path).partition(".")[0] == "data"]
+    if named:
+        raise RecipeError(
+            [
+                f"vary: {path} cannot vary where X is given: it says what is read; leave X out and "
+                "compare a recipe that has data, or vary another path"
+                for path in named
+            ]
+        )
 
 
 def _check_metric(metric: str | None, recipe: Recipe) -> None:
@@ -275,7 +296,7 @@ def _check(jobs: Sequence[Job]) -> None:
             with beside(recipe):
                 check_fit(from_recipe(recipe), Dataset(train=job.data.train, valid=job.data.valid))
         except RecipeError as error:
-            mistakes |= {f"{each} (of {name_of(job.changes)})": None for each in error.mistakes}
+            mistakes |= {f"{each} (of {job.name})": None for each in error.mistakes}
     if mistakes:
         raise RecipeError(list(mistakes), jobs[0].recipe.source)
 
@@ -292,10 +313,15 @@ def _compared(
         reasons = "; ".join(dict.fromkeys(result.reason for result in every if result.reason))
         raise TrainingError(f"no training came to a score: {reasons}")
     metric = done[0].metric
+    table = rows(found, ended, metric)
+    scored = list(parts(table, paths).values())
+    alike = len({words for _, words in scored}) == 1
     return Comparison(
         metric=metric,
         paths=paths,
-        rows=rows(found, ended, metric),
-        compared=done[0].compared,
+        rows=table,
+        compared="; ".join(f"{name}: {words}" for name, words in scored)
+        if not alike
+        else scored[0][1],
         held_out=held_out,
     )

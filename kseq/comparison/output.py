@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kseq.comparison.result import Results
 from kseq.comparison.table import Row, as_csv, records
 from kseq.errors import MissingExtraError
 from kseq.explain.reaches import Reach, draw_reaches
 from kseq.report import canvas, comparisons
+from kseq.report.write import left_out
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOST_REACHES = 8  # that can be told apart in a picture
+_NO_ORDER = "test parts differ, and by no path with a number for each, which could be an axis"
 
 
-def write(results: Results, rows: Sequence[Row], paths: Sequence[str], metric: str) -> list[Path]:
+def write(
+    results: Results, rows: Sequence[Row], paths: Sequence[str], metric: str
+) -> tuple[list[Path], list[str]]:
     """Writes `results.csv` and, where matplotlib is installed, the pictures.
 
+    Whatever fails in a picture, the table is not lost for it.
+
     Returns:
-        What was written.
+        What was written, and remarks on the pictures that were not.
     """
     folder = results.folder
     results.write(folder / "results.csv", as_csv(records(rows, paths, metric)))
-    written = [folder / "results.csv"]
+    written, remarks = [folder / "results.csv"], []
     reaches: dict[str, Reach] = {}
     for row in rows:
         if row.reaches() and len(reaches) < _MOST_REACHES:
             reaches.setdefault(row.name, row.reaches()[0])  # of the first seed
-    drawn: dict[str, Any] = {}
-    try:
-        drawn["comparison.png"] = comparisons.picture(rows, paths, metric)
-        if reaches:
-            drawn["reach.png"] = draw_reaches(reaches)
-    except MissingExtraError:
-        return written  # the table says the same
-    with results.writing():
-        for name, figure in drawn.items():
-            if figure is not None:
+    draws: dict[str, Callable[[], Figure | None]] = {
+        "comparison.png": lambda: comparisons.picture(rows, paths, metric)
+    }
+    if reaches:
+        draws["reach.png"] = lambda: draw_reaches(reaches)
+    for name, draw in draws.items():
+        try:
+            figure = draw()
+            if figure is None:
+                remarks.append(f"{name} was left out: {_NO_ORDER}.")
+                continue
+            with results.writing():
                 canvas.write(figure, folder / name)
-                written.append(folder / name)
-    return written
+            written.append(folder / name)
+        except MissingExtraError as error:  # the table says the same
+            return written, [left_out(" and ".join(draws), error)]
+        except Exception as error:
+            remarks.append(left_out(name, error))
+    return written, remarks

@@ -8,7 +8,7 @@ from typing import Any
 
 import joblib
 
-from kseq.data.dataset import Dataset, Part
+from kseq.data.dataset import Dataset
 from kseq.errors import DataError
 from kseq.recipe import Recipe
 from kseq.run import read_data
@@ -57,10 +57,7 @@ class Shared:
             data = read_data(recipe)
             return data, joblib.hash((sorted(data.files.items()), dict(recipe.fill().data)))
         X, y, valid, test = self.given
-        data = as_dataset(recipe, X, y, valid)
-        if test is not None:
-            data = replace(data, test=_test(recipe, test))
-        return data, joblib.hash(self.given)
+        return as_dataset(recipe, X, y, valid, test), joblib.hash(self.given)
 
     def _divide(self, recipe: Recipe, data: Dataset) -> Dataset:
         """Holds a share of the training part out, to be scored on."""
@@ -79,12 +76,3 @@ class Shared:
                 "it; give data.test or data.split, or in Python test_data"
             ) from None
         return replace(data, train=split.train, test=split.scored)
-
-
-def _test(recipe: Recipe, given: Any) -> Part:
-    """Test data in the form that `fit` takes validation data in."""
-    if recipe.task["kind"] in ("forecasting", "video"):
-        return as_dataset(recipe, given, None, None).train
-    if not (isinstance(given, tuple) and len(given) == 2):
-        raise DataError(f"test_data: expected a pair (X, y), got {type(given).__name__}")
-    return as_dataset(recipe, *given, None).train

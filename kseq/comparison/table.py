@@ -15,7 +15,7 @@ import numpy as np
 
 from kseq.comparison.noise import Difference, differences
 from kseq.comparison.result import Result
-from kseq.comparison.variants import Variant
+from kseq.comparison.variants import Variant, name_of
 from kseq.explain.reaches import Reach
 from kseq.metrics.evaluation import higher_is_better
 
@@ -158,6 +158,35 @@ def _shared(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for path, value in changes[0].items()
         if all(other[path] == value for other in changes)
     }
+
+
+def parts(found: Sequence[Row], paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What each test part is called, by the paths that it depends on, and what it was scored on.
+
+    Of one part the name is empty.
+
+    Args:
+        found: The rows.
+        paths: What varied.
+    """
+    of_part: dict[str, list[Row]] = {}
+    for row in found:
+        if row.results and row.score is not None:
+            of_part.setdefault(row.test, []).append(row)
+    names: dict[str, list[str]] = {test: [] for test in of_part}
+    for path in paths:
+        values = {
+            test: list(dict.fromkeys(name_of({path: row.changes[path]}) for row in members))
+            for test, members in of_part.items()
+        }
+        if len({tuple(sorted(each)) for each in values.values()}) > 1:
+            for test, each in values.items():
+                names[test].append(" or ".join(each))
+    compared = {
+        test: next(result.compared for result in members[0].results if result.score is not None)
+        for test, members in of_part.items()
+    }
+    return {test: (", ".join(names[test]), compared[test]) for test in of_part}
 
 
 def records(found: Sequence[Row], paths: Sequence[str], metric: str) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ class Job:
 
     Args:
         recipe: What is trained.
+        name: What it is called; no part of what a training is known by.
         changes: The values of the paths that vary.
         seeds: The number of each training, its key and its seed.
         metric: What is compared; None is the primary metric.
@@ -45,6 +46,7 @@ class Job:
     """
 
     recipe: Recipe
+    name: str
     changes: dict[str, Any]
     seeds: list[tuple[int, str, int]]
     metric: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,16 +32,13 @@ class Variant:
         number: From 0 on, the last path varying fastest.
         changes: The value of each path.
         recipe: The recipe with them.
+        name: What it is called in tables: by the paths that have more than one value, if any has.
     """
 
     number: int
     changes: dict[str, Any]
     recipe: Recipe
-
-    @property
-    def name(self) -> str:
-        """What it is called in tables."""
-        return name_of(self.changes)
+    name: str
 
 
 def name_of(changes: Mapping[str, Any]) -> str:
@@ -53,6 +51,8 @@ def name_of(changes: Mapping[str, Any]) -> str:
         'gru'
         >>> name_of({"model.units": [32, 16]}), name_of({"model.residual": False})
         ('units [32, 16]', 'not residual')
+        >>> name_of({"model.units": None})
+        'units null'
     """
     words, silent = [], []
     for path, value in changes.items():
@@ -67,7 +67,10 @@ def name_of(changes: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("'", "")
+    """A value as it stands in a recipe, without quotes."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return json.dumps(value, ensure_ascii=False).replace('"', "")
 
 
 def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]:
@@ -93,11 +96,14 @@ def variants(recipe: Recipe, vary: Mapping[str, Sequence[Any]]) -> list[Variant]
         count *= len(values)
     if count > MOST:
         raise RecipeError(f"vary: {count:,} combinations; at most {MOST} are compared, vary less")
+    # What all combinations have tells none from another.
+    telling = [path for path, values in vary.items() if len(values) > 1] or list(vary)
     found, mistakes = [], []
     for number, chosen in enumerate(itertools.product(*vary.values())):
         changes = dict(zip(vary, chosen, strict=True))
+        name = name_of({path: changes[path] for path in telling})
         try:
-            variant = Variant(number, changes, with_changes(recipe, changes))
+            variant = Variant(number, changes, with_changes(recipe, changes), name)
             variant.recipe.validate()
             found.append(variant)
         except RecipeError as error:

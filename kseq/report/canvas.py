@@ -6,7 +6,7 @@ matplotlib is the extra `plot` and is imported when a picture is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 144
+_LETTER, _HANDLE = 0.062, 0.5  # inches that a legend takes, about: a letter, and what is before
 
 
 @dataclass(frozen=True)
@@ -157,37 +158,58 @@ def new_figure(width: float = 7.0, height: float = 3.6) -> Figure:
     )
 
 
-def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = None) -> None:
+def heading(
+    figure: Figure,
+    title: str,
+    subtitle: str,
+    *,
+    key: Axes | None = None,
+    foot: Sequence[str] = (),
+) -> None:
     """Two lines of text and, below them, the legend of one of the axes, all on the left.
 
     Args:
-        figure: A finished figure: the room for the heading is added to its height.
+        figure: A finished figure: the room for heading and foot is added to its height.
         title: What is shown, with the score.
         subtitle: What the score is to be read against.
         key: The axes whose lines are explained.
+        foot: What numbers in the picture stand for, in columns at its foot.
     """
     figure.set_label(f"{title}; {subtitle}")  # what a reader who cannot see it is told
-    room = 0.56 + (0.26 if key is not None else 0.0)
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + room)
-    whole = height + room
+    handles, labels = ([], []) if key is None else key.get_legend_handles_labels()
+    columns = len(labels)
+    if sum(_LETTER * len(label) + _HANDLE for label in labels) > width:
+        columns = max(1, int(width / (_LETTER * max(map(len, labels)) + _HANDLE)))
+    room = 0.56 + (0.26 if key is not None else 0.0)
+    room += 0.2 * (-(-len(labels) // columns) - 1) if labels else 0.0
+    beside = max(1, int(width / (_LETTER * max(map(len, foot), default=1) + 0.2)))
+    lines = -(-len(foot) // beside)
+    below_all = 0.17 * lines + 0.08 if foot else 0.0
+    whole = height + room + below_all
+    figure.set_size_inches(width, whole)
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.set(rect=(0, 0, 1, height / whole), h_pad=0.08, w_pad=0.06)  # type: ignore[call-arg]
+        rect = (0, below_all / whole, 1, height / whole)
+        engine.set(rect=rect, h_pad=0.08, w_pad=0.06)  # type: ignore[call-arg]
     left = 0.1 / width
     for text, below, style in (
         (title, 0.09, {"fontsize": 11.5, "fontweight": "bold", "color": palette().text}),
         (subtitle, 0.32, {"fontsize": 9, "color": palette().muted}),
     ):
         figure.text(left, 1 - below / whole, text, style, ha="left", va="top")
+    for place, text in enumerate(foot):
+        x = left + (place // lines) / beside
+        y = (below_all - 0.17 * (place % lines)) / whole
+        style = {"fontsize": 8, "color": palette().text}
+        figure.text(x, y, text, style, ha="left", va="top")
     if key is not None:
-        handles, labels = key.get_legend_handles_labels()
         figure.legend(
             handles,
             labels,
             loc="upper left",
             bbox_to_anchor=(left, 1 - 0.52 / whole),
-            ncols=len(labels),
+            ncols=columns,
             frameon=False,
             fontsize=9,
             labelcolor=palette().text,
@@ -199,7 +221,14 @@ def heading(figure: Figure, title: str, subtitle: str, *, key: Axes | None = Non
 
 
 def dress(axes: Axes, *, x: str = "", y: str = "", grid: str = "y") -> None:
-    """Labels, a faint grid, and no frame but the two axes."""
+    """Labels, a faint grid, and no frame but the two axes.
+
+    A label says where its axis is logarithmic.
+    """
+    if x and axes.get_xscale() == "log":
+        x += " (log scale)"
+    if y and axes.get_yscale() == "log":
+        y += " (log scale)"
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -214,15 +243,23 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: str = "y") -> None:
 
 
 def logarithmic(axes: Axes, which: Literal["x", "y"] = "y") -> None:
-    """A logarithmic axis with plain numbers."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    """A logarithmic axis with plain numbers: at least three of them, where that can be."""
+    from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     wide = which == "x" and high > 30 * low  # a horizontal axis has less room for its numbers
-    few = (1.0,) if wide else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=few))
+    choices = ((1.0,), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0))
+    for few in choices[0 if wide else 1 :]:
+        places = np.asarray(LogLocator(subs=few).tick_values(low, high))
+        if ((low <= places) & (places <= high)).sum() >= 3:
+            axis.set_major_locator(LogLocator(subs=few))
+            break
+    else:  # less than a decade, so that even distances are round numbers too
+        even = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+        places = np.asarray(even.tick_values(low, high))
+        axis.set_major_locator(FixedLocator(places[(low <= places) & (places <= high)].tolist()))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, _: f"{value:g}")
 

@@ -10,15 +10,20 @@ from sklearn.isotonic import isotonic_regression
 
 from kseq.metrics.evaluation import higher_is_better
 from kseq.report import canvas
+from kseq.report.pictures import short
 from kseq.report.wording import metric_name, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Of lines that have to be told apart: Okabe and Ito's palette again.
-_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#2b2f36", "#8c96a3")
+# Of lines that have to be told apart: Okabe and Ito's palette, without what naive answers have.
+_LINES = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#2b2f36", "#8c96a3")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (9, 2)))
+_ROOM = 20  # characters beside a point
+_LEGEND = 60  # characters of a line's name
+_NAMED = 18  # points whose names find room above each other
 
 
 def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure | None:
@@ -37,10 +42,11 @@ def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure | 
     shown = [row for row in rows if row.score is not None]
     if len({row.test for row in shown}) > 1:
         for path in paths:
-            values = {row.changes.get(path) for row in shown if not row.naive}
-            tests = {(row.test, row.changes.get(path)) for row in shown if not row.naive}
-            numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-            if numbers and len(values) > 1 and len(tests) == len(values):
+            places = [(row.test, row.changes.get(path)) for row in shown if not row.naive]
+            if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for _, v in places):
+                continue
+            values = {value for _, value in places}
+            if len(values) > 1 and len(set(places)) == len(values):
                 return score_over(shown, path, metric)
         return None
     return score_and_cost(shown, metric)
@@ -52,11 +58,16 @@ def score_and_cost(rows: Sequence[Any], metric: str) -> Figure:
     naive = [row for row in rows if row.naive]
     figure = canvas.new_figure(8.6, 3.6)
     panels = figure.subplots(1, 2, sharey=True)
+    named = [short(row.name, 100) for row in models[:_NAMED]]
+    foot = []
+    if any(len(name) > _ROOM for name in named):
+        foot = [f"{place}  {name}" for place, name in enumerate(named, 1)]
+        named = [str(place) for place in range(1, len(named) + 1)]
     for axes, cost, unit, what in (
         (panels[0], "seconds", 1.0, "seconds a training"),
         (panels[1], "predict_seconds", 1e3, "milliseconds a prediction of one item"),
     ):
-        _points(axes, models, cost, unit)
+        _points(axes, models, named, cost, unit)
         if naive:
             pick = max if higher_is_better(metric) else min
             best = pick(naive, key=lambda row: row.score)
@@ -66,39 +77,64 @@ def score_and_cost(rows: Sequence[Any], metric: str) -> Figure:
         canvas.dress(axes, x=what, y=metric_name(metric) if axes is panels[0] else "")
     best = next(row for row in models if row.best)
     spread = "" if best.spread is None else f" ± {best.spread:.2g}"
-    better = "higher" if higher_is_better(metric) else "lower"
     canvas.heading(
         figure,
-        f"Best: {best.name}, {metric_name(metric)} {number(best.score)}{spread}",
-        f"{better} is better; filled: not worse than the best by more than noise",
+        f"Best: {short(best.name, 50)}, {metric_name(metric)} {number(best.score)}{spread}",
+        _marks_in_words(models, metric),
         key=panels[0] if naive else None,
+        foot=foot,
     )
     return figure
 
 
-def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
-    places = [(row, row.mean(cost)) for row in models]
-    known = [(row, unit * place) for row, place in places if place is not None]
-    for row, place in known:
+def _marks_in_words(models: Sequence[Any], metric: str) -> str:
+    """What the marks say that are there."""
+    said = ["higher is better" if higher_is_better(metric) else "lower is better"]
+    if len(models) > 1 and not all(row.best or _unknown(row) for row in models):
+        said.append("filled: not worse than the best by more than noise")
+    if any(map(_unknown, models)):
+        said.append("half filled: nobody knows whether it is noise")
+    if len(models) > _NAMED:
+        said.append(f"the best {_NAMED} have their names")
+    return "; ".join(said)
+
+
+def _unknown(row: Any) -> bool:
+    """Whether nobody knows if its distance from the best is noise, as of one seed."""
+    return row.difference is not None and row.difference.noise is None
+
+
+def _points(
+    axes: Axes, models: Sequence[Any], named: Sequence[str], cost: str, unit: float
+) -> None:
+    names = [*named, *[""] * (len(models) - len(named))]
+    places = [(row, name, row.mean(cost)) for row, name in zip(models, names, strict=True)]
+    known = [(row, name, unit * place) for row, name, place in places if place is not None]
+    for row, _, place in known:
+        unknown = _unknown(row)
         axes.errorbar(
             [place],
             [row.score],
             yerr=None if row.spread is None else [row.spread],
-            color=canvas.MODEL if row.best else canvas.TRAINING if not row.alike else canvas.MUTED,
+            color=canvas.MODEL if row.best else canvas.MUTED if row.alike else canvas.TRAINING,
             marker="o",
             markersize=6,
-            markerfacecolor=None if row.alike else "white",
+            fillstyle="bottom" if unknown else "full",
+            markerfacecolor=None if row.alike or unknown else canvas.palette().ground,
+            markerfacecoloralt=canvas.palette().ground,
             linewidth=1.2,
             capsize=2,
         )
     if not known:
         return
-    wide = max(place for _, place in known)
+    wide = max(place for _, _, place in known)
     axes.set_xlim(0, 1.4 * wide)
-    for (row, place), height in zip(known, _apart([row.score for row, _ in known], axes),
-                                    strict=True):  # fmt: skip
+    known = [one for one in known if one[1]]
+    for (row, name, place), height in zip(
+        known, _apart([row.score for row, _, _ in known], axes), strict=True
+    ):
         axes.annotate(
-            row.name,
+            name,
             (place, row.score),
             (place + 0.025 * wide, height),
             fontsize=7.5,
@@ -111,10 +147,12 @@ def _points(axes: Axes, models: Sequence[Any], cost: str, unit: float) -> None:
 def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
     """Heights of labels that do not overlap, as near to what they label as can be, in its order."""
     low, high = axes.get_ylim()
+    step = (high - low) / _NAMED
     order = np.argsort(heights, kind="stable")
-    least = (high - low) / 18 * np.arange(len(heights))
+    least = step * np.arange(len(heights))
+    ends = {"y_min": low + 0.4 * step, "y_max": high - 0.4 * step - least[-1]}
     placed = np.empty(len(heights))
-    placed[order] = isotonic_regression(np.asarray(heights)[order] - least) + least
+    placed[order] = isotonic_regression(np.asarray(heights)[order] - least, **ends) + least
     return list(placed)
 
 
@@ -126,15 +164,23 @@ def score_over(rows: Sequence[Any], path: str, metric: str) -> Figure:
     tests = {row.test: row.changes[path] for row in rows if not row.naive}
     for row in rows:
         lines.setdefault(_without(row, path), []).append(row)
-    models = 0
+    models = answers = 0
     for name, members in lines.items():
         members.sort(key=lambda row: tests[row.test])
         places = [tests[row.test] for row in members]
         scores = [row.score for row in members]
         if members[0].naive:
             axes.plot(
-                places, scores, color=canvas.BASELINE, linestyle="--", linewidth=1, label=name
+                places,
+                scores,
+                color=canvas.BASELINE,
+                linestyle=_DASHES[answers % len(_DASHES)],
+                marker="_" if len(places) == 1 else None,  # of one point there is no line
+                markersize=14,
+                linewidth=1.2,
+                label=short(name, _LEGEND),
             )
+            answers += 1
             continue
         colour, mark = _LINES[models % len(_LINES)], _MARKS[models % len(_MARKS)]
         axes.errorbar(
@@ -146,7 +192,7 @@ def score_over(rows: Sequence[Any], path: str, metric: str) -> Figure:
             markersize=5,
             linewidth=1.6,
             capsize=2,
-            label=name,
+            label=short(name, _LEGEND),
         )
         models += 1
     if metric in ("mse", "mae", "rmse") and min(row.score for row in rows) > 0:

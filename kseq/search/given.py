@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kseq.data.dataset import Dataset, Part
+from kseq.data.frames import is_long, long_columns, read_long
 from kseq.data.series import as_series
 from kseq.errors import DataError
 from kseq.estimators.validation import same_length, validation_set
@@ -14,14 +15,19 @@ from kseq.parts import AHEAD
 from kseq.recipe import Recipe
 
 
-def as_dataset(recipe: Recipe, X: Any, y: Any, validation_data: Any) -> Dataset:
+def as_dataset(
+    recipe: Recipe, X: Any, y: Any, validation_data: Any, test_data: Any = None
+) -> Dataset:
     """What `fit` takes as a data set.
+
+    A long table becomes its sequences here, with the targets of each in their order.
 
     Args:
         recipe: What is to be fitted.
         X: What its estimator takes.
         y: The same.
         validation_data: The same.
+        test_data: What is scored, in the form that validation data has.
 
     Raises:
         DataError: If X cannot be divided, or y is missing or of another length.
@@ -33,25 +39,38 @@ def as_dataset(recipe: Recipe, X: Any, y: Any, validation_data: Any) -> Dataset:
     """
     ahead = recipe.task["kind"] in [estimator.task for estimator in AHEAD]
     train = _part(recipe, X, y, "", ahead)
-    if validation_data is None:
-        return Dataset(train=train)
-    if ahead:
-        return Dataset(train=train, valid=_part(recipe, validation_data, None, "", ahead))
-    valid_X, valid_y, weight = validation_set(validation_data)
-    if weight is not None:
-        raise DataError("validation_data: weights are not taken here; expected a pair (X, y)")
-    return Dataset(train=train, valid=_part(recipe, valid_X, valid_y, "validation ", ahead))
+    # Other long tables have the columns of the first, in its order.
+    columns = long_columns(X) if is_long(X) else None
+    valid = test = None
+    if validation_data is not None and ahead:
+        valid = _part(recipe, validation_data, None, "", ahead)
+    elif validation_data is not None:
+        valid_X, valid_y, weight = validation_set(validation_data)
+        if weight is not None:
+            raise DataError("validation_data: weights are not taken here; expected a pair (X, y)")
+        valid = _part(recipe, valid_X, valid_y, "validation ", ahead, columns)
+    if test_data is not None and ahead:
+        test = _part(recipe, test_data, None, "test ", ahead)
+    elif test_data is not None:
+        if not (isinstance(test_data, tuple) and len(test_data) == 2):
+            raise DataError(f"test_data: expected a pair (X, y), got {type(test_data).__name__}")
+        test = _part(recipe, *test_data, "test ", ahead, columns)
+    return Dataset(train=train, valid=valid, test=test)
 
 
-def _part(recipe: Recipe, X: Any, y: Any, name: str, ahead: bool) -> Part:
+def _part(
+    recipe: Recipe, X: Any, y: Any, name: str, ahead: bool, columns: list[str] | None = None
+) -> Part:
     if recipe.task["kind"] == "forecasting":
         read, form = as_series(X, "X")
         tables: Any = [
             {name: one.values[:, place] for place, name in enumerate(one.columns)} for one in read
         ]
         return Part(X=tables if form.many else tables[0])
-    if hasattr(X, "columns") and {"id", "time"} <= set(X.columns):
-        raise DataError("X: is a table of steps; pass kseq.compat.from_long(X)[0]")
+    if recipe.task["kind"] in ("classification", "regression") and is_long(X):
+        frame = read_long(X, columns=columns, name=f"{name}X")
+        X = frame.sequences
+        y = frame.aligned(y, per_step=bool(recipe.task.get("per_step")), name=f"{name}y")
     X = _plain(X)
     if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
         raise DataError(f"{name}X: expected sequences, got {type(X).__name__}")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import kseq
-from kseq.comparison import apart, comparing
+from kseq.comparison import apart, comparing, output
 from kseq.comparison.comparing import run_comparison
 from kseq.comparison.result import Result
 from kseq.comparison.training import run
@@ -112,6 +112,21 @@ def test_a_row_for_each_combination_and_naive_answer(here, waves):
 
 
 @pytest.mark.slow
+def test_long_tables_score_as_their_sequences_do(here, waves):
+    pandas = pytest.importorskip("pandas")
+    X, y = waves
+    labels = pandas.Series(y).sample(frac=1, random_state=0)
+    id, time = np.indices(X.shape)
+    frame = pandas.DataFrame({"id": id.ravel(), "time": time.ravel(), "a": X.ravel()})
+    learned, asked = frame[frame.id < 32], frame[frame.id >= 32]
+    how = {"vary": {"model.units": [3]}, "seeds": 1}
+    test = (asked.set_index(["id", "time"]), labels[labels.index >= 32])
+    found = run_comparison(classifier(), learned, labels[labels.index < 32], test_data=test, **how)
+    plain = run_comparison(classifier(), X[:32], y[:32], test_data=(X[32:], y[32:]), **how)
+    assert [row.score for row in found.rows] == [row.score for row in plain.rows]
+
+
+@pytest.mark.slow
 def test_without_test_data_a_fifth_is_held_out_and_said(here, waves):
     found = run_comparison(classifier(), *waves, vary={"model.units": [3]}, seeds=1)
     assert found.held_out
@@ -157,12 +172,29 @@ def test_what_is_there_is_not_trained_again(monkeypatch, waves, tmp_path):
     assert told[0] == told[1]
     asked(vary={"model.cell": ["rnn", "lstm"]}, seeds=1)
     assert ran == [("lstm", 0)]
+    asked(vary={**VARY, "model.units": [4]})  # what the recipe has
+    assert ran == []
     asked(seeds=3)
     assert ran == [("gru", 2), ("rnn", 2)]
     asked(X=waves[0] + 1)  # other data
     assert len(ran) == 4
     asked(metric="log_loss")
     assert len(ran) == 4
+
+
+def test_a_picture_that_fails_does_not_lose_the_table(here, waves, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    def fails(*_):
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(output.comparisons, "picture", fails)
+    how = {"vary": {"model.units": [3]}, "seeds": 1, "folder": tmp_path / "c"}
+    with pytest.warns(UserWarning, match=r"comparison\.png was left out, .*please report it"):
+        found = run_comparison(classifier(epochs=1), *waves, **how)
+    assert [path.name for path in found.written] == ["results.csv", "reach.png"]
+    assert found.remarks == ["comparison.png was left out, for a defect of kseq (TypeError)."]
+    assert found.records()[0]["name"] == "units 3"
 
 
 @pytest.mark.slow
@@ -187,6 +219,11 @@ def test_other_test_parts_are_not_compared_with_each_other(here, tmp_path):
     )
     assert [row.best for row in found.rows].count(True) == 2
     assert len({row.test for row in found.rows}) == 2
+    assert found.compared == "12 sequences"
+    assert list(found.parts().values()) == [
+        ("steps 4", "12 sequences"),
+        ("steps 6", "12 sequences"),
+    ]
     naive = [row for row in found.rows if row.naive]
     assert [row.changes for row in naive] == [{"data.steps": 4}, {"data.steps": 6}]
 
@@ -238,6 +275,7 @@ def test_all_failed(monkeypatch, waves):
     ("how", "error", "said"),
     [
         ({"vary": {"model.cell": ["gur"]}}, RecipeError, "model.cell"),
+        ({"vary": {"data.split": [[0.7, 0.3]]}}, RecipeError, "data.split cannot vary where X is"),
         ({"vary": VARY, "seeds": 0}, RecipeError, "seeds: expected how many trainings"),
         ({"vary": VARY, "seeds": True}, RecipeError, "seeds: expected how many trainings"),
         ({"vary": VARY, "metric": "acuracy"}, RecipeError, "did you mean 'accuracy'"),

@@ -60,8 +60,22 @@ def test_what_cannot_vary(vary, said):
         variants(RECIPE, vary)
 
 
+def test_a_path_with_one_value_tells_nothing_and_is_not_in_the_names():
+    vary = {"model.builder": ["stacked_rnn"], "model.units": [[8], [8, 8]], "model.dropout": [0.1]}
+    found = variants(RECIPE, vary)
+    assert [v.name for v in found] == ["units [8]", "units [8, 8]"]
+    assert found[0].changes == {
+        "model.builder": "stacked_rnn", "model.units": [8], "model.dropout": 0.1
+    }  # fmt: skip
+    (alone,) = variants(RECIPE, {"model.cell": ["gru"], "model.units": [8]})
+    assert alone.name == "gru, units 8"
+
+
 def test_names():
     assert name_of({"model.residual": False, "model.layer_norm": False}) == (
         "not residual, not layer_norm"
     )
     assert name_of({"training.learning_rate": 0.00123456}) == "learning_rate 0.001235"
+    assert name_of({"model.units": None, "data.columns": ["a", True]}) == (
+        "units null, columns [a, true]"
+    )

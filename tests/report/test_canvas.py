@@ -82,3 +82,31 @@ def test_no_colour_is_imported_by_name():
             if isinstance(node, ast.ImportFrom) and node.module == "kseq.report.canvas":
                 taken = {alias.name for alias in node.names} & colours
                 assert not taken, f"{path}:{node.lineno} imports {sorted(taken)} by name"
+
+
+@pytest.mark.parametrize("which", ["x", "y"])
+@pytest.mark.parametrize("ends", [(4, 14), (0.31, 0.39), (1e-4, 3.0), (3, 40), (1, 1.0001)])
+def test_a_logarithmic_axis_has_three_numbers_and_says_what_it_is(which, ends):
+    axes = canvas.new_figure().subplots()
+    axes.plot(ends, ends)
+    canvas.logarithmic(axes, which)
+    canvas.dress(axes, x="left", y="up")
+    axis = getattr(axes, f"{which}axis")
+    low, high = axis.get_view_interval()
+    assert sum(low <= place <= high for place in axis.get_majorticklocs()) >= 3
+    label = {"x": "left", "y": "up"}[which]
+    assert axis.get_label_text() == f"{label} (log scale)"
+
+
+def test_a_long_legend_has_lines_below_each_other():
+    figure = canvas.new_figure(7.0, 3.0)
+    axes = figure.subplots()
+    for number in range(6):
+        axes.plot([0, 1], [0, number], label=f"a rather long name of a line, number {number}")
+    canvas.heading(figure, "title", "subtitle", key=axes, foot=["1  one", "2  two"])
+    canvas.png(figure)  # lays it out
+    whole = figure.legends[0].get_window_extent()
+    assert whole.x1 <= figure.bbox.x1
+    assert whole.y0 >= axes.get_tightbbox().y1
+    feet = [text for text in figure.texts if text.get_text()[:1] in "12"]
+    assert all(text.get_window_extent().y1 < axes.get_tightbbox().y0 for text in feet)

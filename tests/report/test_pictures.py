@@ -55,7 +55,7 @@ def test_learning_curve(tmp_path: Path) -> None:
     figure = pictures.learning_curve(CURVES)
     size_of(figure, tmp_path / "x.png")
     assert texts(figure) == ["Training: validation loss 1.500 at epoch 3", "4 epochs run"]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss (log scale)", "accuracy"]
     assert figure.axes[0].get_yscale() == "log"
     assert pictures.learning_curve(CURVES, best=2).texts[0].get_text().endswith("at epoch 2")
 

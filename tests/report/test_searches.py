@@ -70,7 +70,7 @@ def test_each_path_has_a_panel_and_an_axis():
         "model.cell",
         "model.units, summed",
         "model.peephole",
-        "training.learning_rate",
+        "training.learning_rate (log scale)",
         "model.dropout",
     ]
     assert figure.axes[3].get_xscale() == "log"

@@ -333,12 +333,6 @@ class TestBadInput:
             with pytest.raises(kind, match=said):
                 call()
 
-    def test_a_long_table_is_turned_first(self):
-        pandas = pytest.importorskip("pandas")
-        frame = pandas.DataFrame({"id": [1, 1, 2, 2], "time": [0, 1, 0, 1], "a": 1.0})
-        with pytest.raises(DataError, match="from_long"):
-            kseq.tune(classifier(), frame, ["a", "b"], search=search())
-
     def test_nothing_is_trained_for_a_space_that_does_not_hold(self, data, tmp_path):
         with pytest.raises(RecipeError, match=r"search\.space\.model\.unit: unknown"):
             kseq.tune(
