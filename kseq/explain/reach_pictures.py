@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SHARE = 0.01  # of the peak, below which input counts as forgotten
 _LOWEST = 1e-8  # of the peak: below it are rounding errors
 _TICKS = 6
-_WIDE = 62  # characters of the legend beside each other
 # Okabe and Ito's palette once more, in an order of contrast, after model and baseline.
 _COLOURS = ("#009e73", "#cc79a7", "#e69f00", "#7a6ff0")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -52,20 +51,9 @@ def draw_reaches(reaches: Mapping[str, Reach]) -> Figure:
         label = f"{short(name, 24)} ({told})"
         _line(axes, found, colour, style, label)
     _dress(axes, list(reaches.values()))
-    labels = axes.get_legend_handles_labels()[1]
-    longest = max(map(len, labels))
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=max(1, min(4, _WIDE // (longest + 6))),
-        frameon=False,
-        fontsize=9,
-        labelcolor=canvas.TEXT,
-        handlelength=1.8,
-        columnspacing=1.4,
-    )
     title = "Reach: how much input counts, by its age"
-    canvas.heading(figure, title, "in brackets the lag from which on it is below 1 %")
+    beside = "in brackets the lag from which on it is below 1 %"
+    canvas.heading(figure, title, beside, key=axes)
     return figure
 
 

@@ -147,7 +147,7 @@ def test_pictures_say_the_lag():
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     short, long = Reach(np.array([1, 0.1, 1e-3, 1e-9]), ONES), Reach(np.ones(4), ONES)
     figure = draw_reaches({"rnn": short, "lstm": long})
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["rnn (2)", "lstm (beyond)"]
     assert short.figure().texts[0].get_text() == "Reach: 1 step"
     assert long.figure().texts[0].get_text() == "Reach: beyond 4 steps"
@@ -172,5 +172,5 @@ def test_a_derivative_that_is_not_finite_is_told():
     for each in (found, nothing):
         assert each.figure().texts[0].get_text() == "Reach: the derivative is not finite"
     figure = draw_reaches({"rnn": found, "lstm": nothing, "gru": Reach(np.ones(4), ONES)})
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["rnn (not finite)", "lstm (not finite)", "gru (beyond)"]
