@@ -123,7 +123,7 @@ def _read(varied: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def _check_apart(vary: Iterable[str], changes: Sequence[str]) -> None:
-    """Raises where what varies is set too, or is a part of the other."""
+    """Raises where what varies, or a part of it, is set too."""
     for change in changes:
         path = change.partition("=")[0].strip()
         for other in vary:
@@ -164,7 +164,7 @@ def _show(found: Comparison, seeds: int) -> None:
 def _headline(found: Comparison, seeds: int) -> list[str]:
     """What the scores are of; a line for each test part where it is not the same for all."""
     what, of_each = metric_name(found.metric), counted(seeds, "seed")
-    parts = found.parts()
+    parts = found.parts
     if len(parts) < 2:
         return [f"{what} of {found.compared}, {of_each}"]
     own = f"{len(parts)} test parts, each with its own best"
@@ -175,7 +175,7 @@ def _headline(found: Comparison, seeds: int) -> list[str]:
 
 def _called(row: Row, found: Comparison) -> str:
     """A row's name; of a naive answer with its test part, where there are several."""
-    part, _ = found.parts().get(row.test, ("", ""))
+    part, _ = found.parts.get(row.test, ("", ""))
     return f"{row.name} ({part})" if row.naive and part else row.name
 
 

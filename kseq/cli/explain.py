@@ -138,7 +138,7 @@ def command(
             one = _one(items, item)
             found = _explained(estimator, one, what, method, of)
         if isinstance(found, Gates):
-            found.layer(layer)  # of --json too, which draws nothing
+            found.layer(layer)  # of --json too, which may draw nothing
         # Before anything is printed: drawing and writing may fail.
         name = recipe.fill().name
         remark = ""
@@ -275,10 +275,13 @@ def _output(estimator: Estimator, of: str | None) -> Any:
     if isinstance(estimator, SequenceClassifier):
         names = {str(label): label for label in estimator.classes_.tolist()}
         return names.get(of, of)
-    first, colon, second = of.partition(":")
     if isinstance(estimator, SequenceTagger):
-        place = _number(first)
-        return (place, second) if colon else place
+        labels = [] if estimator.classes_ is None else estimator.classes_.tolist()
+        token, _, tag = of.rpartition(":")
+        if of in labels:
+            return of
+        return (_number(token), tag) if token else (_number(of), None)
+    first, colon, second = of.partition(":")
     if isinstance(estimator, Forecaster):
         names = {str(target): target for target in estimator.targets_}
         target = names.get(first, first)
@@ -293,7 +296,7 @@ def _number(text: str) -> Any:
 def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     """What a person reads first."""
     if isinstance(found, Reach):
-        return [f"{name} {found} ({_sample(found)})."]
+        return [f"{name} {found} (over {found.sample})."]
     if isinstance(found, Gates):
         lines = []
         for layer in found.layers:
@@ -308,11 +311,6 @@ def _summary(found: Explanation, name: str, where: str | None) -> list[str]:
     if found.held:
         lines.append(f"known future values of {', '.join(found.held)} are left as they are")
     return lines
-
-
-def _sample(found: Reach) -> str:
-    """What a reach was found on."""
-    return f"over {counted(int(found.counts.max()), 'sequence')}"
 
 
 def _draw(found: Explanation, asked: str | None, path: str, layer: str | None) -> str:

@@ -68,7 +68,8 @@ def run_apart(job: Job) -> Iterator[Result]:
                 process.wait()
             finally:
                 process.kill()
-        if process.returncode == -signal.SIGINT:  # it was told to stop, and so were we
+        # It was told to stop, and so were we; the second code is that of Windows.
+        if process.returncode in (-signal.SIGINT, 0xC000013A):
             raise KeyboardInterrupt
         last = errors.read_text(encoding="utf-8", errors="replace")
     for number, key, seed in job.seeds:

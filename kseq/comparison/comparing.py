@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class Comparison:
             if row.naive and sign * (row.score or 0.0) >= sign * best[row.test]
         ]
 
+    @cached_property
     def parts(self) -> dict[str, tuple[str, str]]:
-        """What each test part is called, and what was scored on it; see there."""
+        """What each test part is called, and what was scored on it; see `table.parts`."""
         return parts(self.rows, self.paths)
 
     def records(self) -> list[dict[str, Any]]:
@@ -156,7 +158,9 @@ def compare(
         return found
     import pandas
 
-    return pandas.DataFrame(found).convert_dtypes()
+    table = pandas.DataFrame(found)
+    empty = [name for name in table if table[name].isna().all()]  # numbers that nobody knows
+    return table.astype({**dict.fromkeys(empty, float), "noise": "boolean"})
 
 
 def run_comparison(
@@ -254,7 +258,8 @@ def _recipe(estimator_or_recipe: Any, X: Any) -> Recipe:
 
 def _check_paths(vary: Any) -> None:
     """Raises where what the data is would vary, though the data is given."""
-    named = [path for path in vary if str(path).partition(".")[0] == "data"]
+    paths = vary if isinstance(vary, Mapping) else ()  # what else it may be is said later
+    named = [path for path in paths if str(path).partition(".")[0] == "data"]
     if named:
         raise RecipeError(
             [

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from kseq.comparison.result import Results
 from kseq.comparison.table import Row, as_csv, records
-from kseq.errors import MissingExtraError
 from kseq.explain.reaches import Reach, draw_reaches
 from kseq.report import canvas, comparisons
 from kseq.report.write import left_out
@@ -51,8 +50,6 @@ def write(
             with results.writing():
                 canvas.write(figure, folder / name)
             written.append(folder / name)
-        except MissingExtraError as error:  # the table says the same
-            return written, [left_out(" and ".join(draws), error)]
         except Exception as error:
             remarks.append(left_out(name, error))
     return written, remarks

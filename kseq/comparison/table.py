@@ -174,7 +174,7 @@ def parts(found: Sequence[Row], paths: Sequence[str]) -> dict[str, tuple[str, st
         if row.results and row.score is not None:
             of_part.setdefault(row.test, []).append(row)
     names: dict[str, list[str]] = {test: [] for test in of_part}
-    for path in paths:
+    for path in (path for path in paths if path.partition(".")[0] in ("data", "task")):
         values = {
             test: list(dict.fromkeys(name_of({path: row.changes[path]}) for row in members))
             for test, members in of_part.items()

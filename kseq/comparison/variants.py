@@ -122,7 +122,7 @@ def _better(recipe: Recipe, name: str) -> str:
         return "; seeds says how many trainings each has"
     sections = ("model", "training", "task", "data")
     for section in sections:
-        if name in getattr(filled, section):
+        if name in getattr(filled, section) and f"{section}.{name}" not in _NOT:
             return f" (did you mean '{section}.{name}'?)"
     first = name.partition(".")[0]
     return suggest(first, list(sections)) or f"; a path begins with {', '.join(sections)}"

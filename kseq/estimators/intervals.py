@@ -36,9 +36,10 @@ class IntervalEstimator(Estimator):
         super()._fit(train, valid, **how)
         if valid is None or not apart:
             return
-        found = Calibration.of(np.concatenate(list(self._held_out_scores(valid))))
+        scores, spreads = zip(*self._held_out_scores(valid), strict=True)
+        found = Calibration.of(np.concatenate(scores))
         self._calibration = found
-        self._set_quietest(self._quietest)
+        self._set_quietest(None if spreads[0] is None else np.min(spreads, axis=0))
         level = self.recipe_.task["interval"]
         if found is not None and self._served_bounds(level):
             self._bounded().get_layer("interval").set_radius(found.quantile(level))
@@ -48,14 +49,15 @@ class IntervalEstimator(Estimator):
         level = self.recipe_.task["interval"]
         return "" if level is None else lacking(self._calibration, level)
 
-    def _held_out_scores(self, valid: Any) -> Iterator[np.ndarray]:
+    def _held_out_scores(self, valid: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """How far off the predictions of held-out targets are, in units of their spread.
 
         Args:
             valid: Batches of inputs, standardised targets and perhaps weights.
 
         Yields:
-            `(n, *cells)`, NaN where a target is absent or does not count.
+            `(n, *cells)`, NaN where a target is absent or does not count; and where there is a
+            spread, the least of each target, `(targets,)`.
         """
         mean, scale = self._target_statistics()
         ask = self._asked()
@@ -66,17 +68,14 @@ class IntervalEstimator(Estimator):
             inputs, targets, *weights = valid[index]
             given = inputs if isinstance(inputs, dict) else {"x": inputs}
             found = ask(given)
-            if "spread" in found:
-                least = found["spread"].min(axis=(0, 1))
-                known = least if self._quietest is None else self._quietest
-                self._quietest = np.minimum(known, least)
+            least = found["spread"].min(axis=(0, 1)) if "spread" in found else None
             off = np.abs(targets * scale + mean - found[self.answer]) / found.get("spread", 1.0)
             if weights and weights[0] is not None:
                 counts = weights[0].reshape(weights[0].shape + (1,) * (off.ndim - weights[0].ndim))
                 off = np.where(counts > 0, off, np.nan)
             if not index:
                 stride = max(1, -(-off.size * len(valid) // _MOST))
-            yield off.reshape(-1, *off.shape[off.ndim - self._axes() :])
+            yield off.reshape(-1, *off.shape[off.ndim - self._axes() :]), least
 
     def _set_quietest(self, spread: np.ndarray | None) -> None:
         """What bounds are measured in at least: no narrower than for what was held out."""
@@ -162,4 +161,9 @@ class IntervalEstimator(Estimator):
                 )
             self._calibration = Calibration(scores, counts)
         super()._restore(recipe, preprocessing, arrays)
-        self._set_quietest(arrays.get("_interval_quietest"))
+        quietest = arrays.get("_interval_quietest")
+        if quietest is not None and (
+            counts is None or quietest.shape != counts.shape[-1:] or not (quietest > 0).all()
+        ):
+            raise ArtefactError(f"the interval's least spread, {quietest}, fits no window")
+        self._set_quietest(quietest)

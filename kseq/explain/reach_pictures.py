@@ -33,8 +33,7 @@ def draw_reach(found: Reach) -> Figure:
     if found.lag:
         axes.axvline(found.lag, color=canvas.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     _dress(axes, [found])
-    sample = counted(int(found.counts.max()), "sequence")
-    beside = f"{sample}; dashed: 1 % of the strongest, below which input counts as forgotten"
+    beside = f"{found.sample}; dashed: 1 % of the strongest, below which input counts as forgotten"
     canvas.heading(figure, f"Reach: {in_short(found)}", beside)
     return figure
 

@@ -99,6 +99,11 @@ class Reach:
             f"back on the input counts {strongest}"
         )
 
+    @property
+    def sample(self) -> str:
+        """How many sequences it is of, in words."""
+        return counted(int(self.counts.max()), "sequence")
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain values."""
         return {

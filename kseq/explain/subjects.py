@@ -219,7 +219,8 @@ def check_one(estimator: Estimator, sequence: Any) -> None:
     else:
         axes = 2 + (len(estimator.spec_.frame) or 0)
         one = getattr(sequence, "ndim", 0) <= axes
-        if getattr(sequence, "ndim", 0) == 2 and estimator.spec_.features == 1:
+        flat = estimator.spec_.features == 1 and not estimator.spec_.frame
+        if getattr(sequence, "ndim", 0) == 2 and flat:
             one = sequence.shape[1] == 1 or isinstance(estimator, Forecaster)  # not rows (n, time)
     if not one:
         raise DataError(f"item: expected one sequence, got {many}; pass one of them, such as X[0]")

@@ -46,7 +46,8 @@ def picture(rows: Sequence[Any], paths: Sequence[str], metric: str) -> Figure | 
             if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for _, v in places):
                 continue
             values = {value for _, value in places}
-            if len(values) > 1 and len(set(places)) == len(values):
+            tests = {test for test, _ in places}
+            if len(values) > 1 and len(set(places)) == len(values) == len(tests):
                 return score_over(shown, path, metric)
         return None
     return score_and_cost(shown, metric)
@@ -63,11 +64,15 @@ def score_and_cost(rows: Sequence[Any], metric: str) -> Figure:
     if any(len(name) > _ROOM for name in named):
         foot = [f"{place}  {name}" for place, name in enumerate(named, 1)]
         named = [str(place) for place in range(1, len(named) + 1)]
+    named += [""] * (len(models) - len(named))
+    known = {}
     for axes, cost, unit, what in (
         (panels[0], "seconds", 1.0, "seconds a training"),
         (panels[1], "predict_seconds", 1e3, "milliseconds a prediction of one item"),
     ):
-        _points(axes, models, named, cost, unit)
+        places = [(row, row.mean(cost)) for row in models]
+        known[axes] = [None if place is None else unit * place for _, place in places]
+        _points(axes, models, known[axes])
         if naive:
             pick = max if higher_is_better(metric) else min
             best = pick(naive, key=lambda row: row.score)
@@ -75,6 +80,8 @@ def score_and_cost(rows: Sequence[Any], metric: str) -> Figure:
                 best.score, color=canvas.BASELINE, linewidth=1, linestyle="--", label=best.name
             )
         canvas.dress(axes, x=what, y=metric_name(metric) if axes is panels[0] else "")
+    for axes, costs in known.items():  # names find their places on the finished scale
+        _names(axes, models, named, costs)
     best = next(row for row in models if row.best)
     spread = "" if best.spread is None else f" ± {best.spread:.2g}"
     canvas.heading(
@@ -95,7 +102,7 @@ def _marks_in_words(models: Sequence[Any], metric: str) -> str:
     if any(map(_unknown, models)):
         said.append("half filled: nobody knows whether it is noise")
     if len(models) > _NAMED:
-        said.append(f"the best {_NAMED} have their names")
+        said.append(f"names: the best {_NAMED}")
     return "; ".join(said)
 
 
@@ -104,13 +111,9 @@ def _unknown(row: Any) -> bool:
     return row.difference is not None and row.difference.noise is None
 
 
-def _points(
-    axes: Axes, models: Sequence[Any], named: Sequence[str], cost: str, unit: float
-) -> None:
-    names = [*named, *[""] * (len(models) - len(named))]
-    places = [(row, name, row.mean(cost)) for row, name in zip(models, names, strict=True)]
-    known = [(row, name, unit * place) for row, name, place in places if place is not None]
-    for row, _, place in known:
+def _points(axes: Axes, models: Sequence[Any], costs: Sequence[float | None]) -> None:
+    known = [(row, cost) for row, cost in zip(models, costs, strict=True) if cost is not None]
+    for row, place in known:
         unknown = _unknown(row)
         axes.errorbar(
             [place],
@@ -125,18 +128,24 @@ def _points(
             linewidth=1.2,
             capsize=2,
         )
+    if known:
+        axes.set_xlim(0, 1.4 * max(cost for _, cost in known))
+
+
+def _names(
+    axes: Axes, models: Sequence[Any], named: Sequence[str], costs: Sequence[float | None]
+) -> None:
+    every = zip(models, named, costs, strict=True)
+    known = [(row, name, cost) for row, name, cost in every if name and cost is not None]
     if not known:
         return
-    wide = max(place for _, _, place in known)
-    axes.set_xlim(0, 1.4 * wide)
-    known = [one for one in known if one[1]]
-    for (row, name, place), height in zip(
-        known, _apart([row.score for row, _, _ in known], axes), strict=True
-    ):
+    beside = 0.018 * axes.get_xlim()[1]
+    heights = _apart([row.score for row, _, _ in known], axes)
+    for (row, name, place), height in zip(known, heights, strict=True):
         axes.annotate(
             name,
             (place, row.score),
-            (place + 0.025 * wide, height),
+            (place + beside, height),
             fontsize=7.5,
             color=canvas.TEXT,
             va="center",
@@ -213,4 +222,4 @@ def _without(row: Any, path: str) -> str:
         f"{path.rpartition('.')[2]} {value}"
     )  # fmt: skip
     rest = [word for word in str(row.name).split(", ") if word != part]
-    return ", ".join(rest) or str(row.name)
+    return ", ".join(rest) or "the recipe"

@@ -43,7 +43,7 @@ def as_dataset(
     columns = long_columns(X) if is_long(X) else None
     valid = test = None
     if validation_data is not None and ahead:
-        valid = _part(recipe, validation_data, None, "", ahead)
+        valid = _part(recipe, validation_data, None, "validation ", ahead)
     elif validation_data is not None:
         valid_X, valid_y, weight = validation_set(validation_data)
         if weight is not None:
@@ -62,7 +62,7 @@ def _part(
     recipe: Recipe, X: Any, y: Any, name: str, ahead: bool, columns: list[str] | None = None
 ) -> Part:
     if recipe.task["kind"] == "forecasting":
-        read, form = as_series(X, "X")
+        read, form = as_series(X, f"{name}X")
         tables: Any = [
             {name: one.values[:, place] for place, name in enumerate(one.columns)} for one in read
         ]
@@ -71,6 +71,8 @@ def _part(
         frame = read_long(X, columns=columns, name=f"{name}X")
         X = frame.sequences
         y = frame.aligned(y, per_step=bool(recipe.task.get("per_step")), name=f"{name}y")
+    elif is_long(X):
+        raise DataError(f"{name}X: is a table of steps, which this task does not take")
     X = _plain(X)
     if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
         raise DataError(f"{name}X: expected sequences, got {type(X).__name__}")

@@ -19,7 +19,11 @@ from kseq.errors import ArtefactError
 
 _SHOWN = 5
 # What earlier versions of kseq had not and did not save, and what stands for it.
-_YOUNGER = {"temperature/temperature": 1.0, "label_temperature/temperature": 1.0}
+_YOUNGER = {
+    "temperature/temperature": 1.0,
+    "label_temperature/temperature": 1.0,
+    "spread/least": 0.01,
+}
 
 
 def collect(model: keras.Model) -> dict[str, np.ndarray]:
@@ -40,8 +44,8 @@ def collect(model: keras.Model) -> dict[str, np.ndarray]:
 def assign(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     """Gives a built model the weights that `collect` returned.
 
-    Every name, shape and type is compared before any weight is changed. A temperature that was
-    saved by a kseq which had none is 1.
+    Every name, shape and type is compared before any weight is changed. Of an earlier kseq, which
+    had neither, temperatures are 1 and the least spread is that of `WindowSpread`.
 
     Args:
         model: The model, built from the same recipe.
@@ -76,7 +80,7 @@ def assign(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
         weight.assign(arrays[name])
     for stem, gone, weight in zip(stems, absent, model.weights, strict=True):
         if gone:
-            weight.assign(_YOUNGER[stem])
+            weight.assign(np.full(weight.shape, _YOUNGER[stem]))
 
 
 def _describe(found: tuple[tuple[int, ...], str] | None) -> str:

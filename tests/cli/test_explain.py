@@ -81,6 +81,8 @@ def test_a_text_is_explained(run, folder, saved_text):
     assert found["output"] == "score of B-person at 'Ana' (token 1)"
     found = run("explain", slots, *text, "--of", "fly", "--json").json
     assert found["output"] == "score of label fly"
+    found = run("explain", slots, *text, "--of", "Rome", "--json").json
+    assert found["output"].endswith("at 'Rome' (token 4)")
     done = run("explain", slots, *text, "--what", "gates")
     assert "lstm_1_both_ways, backward: gates open on average: input" in done.out
     done = run("explain", slots, "--what", "reach", "--streaming")

@@ -220,7 +220,7 @@ def test_other_test_parts_are_not_compared_with_each_other(here, tmp_path):
     assert [row.best for row in found.rows].count(True) == 2
     assert len({row.test for row in found.rows}) == 2
     assert found.compared == "12 sequences"
-    assert list(found.parts().values()) == [
+    assert list(found.parts.values()) == [
         ("steps 4", "12 sequences"),
         ("steps 6", "12 sequences"),
     ]
@@ -275,6 +275,7 @@ def test_all_failed(monkeypatch, waves):
     ("how", "error", "said"),
     [
         ({"vary": {"model.cell": ["gur"]}}, RecipeError, "model.cell"),
+        ({"vary": None}, RecipeError, "vary: expected recipe paths with the values of each"),
         ({"vary": {"data.split": [[0.7, 0.3]]}}, RecipeError, "data.split cannot vary where X is"),
         ({"vary": VARY, "seeds": 0}, RecipeError, "seeds: expected how many trainings"),
         ({"vary": VARY, "seeds": True}, RecipeError, "seeds: expected how many trainings"),

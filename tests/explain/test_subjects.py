@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from kseq import Forecaster, SequenceClassifier
+from kseq import Forecaster, SequenceClassifier, VideoPredictor
 from kseq.errors import DataError
 from kseq.explain.subjects import (
     Row,
@@ -106,6 +106,25 @@ def test_several_texts_are_refused_where_one_is_asked_for(tagger):
 def test_several_sequences_are_refused_where_one_is_asked_for(lstm):
     with pytest.raises(DataError, match=r"expected one sequence, got an array of several"):
         one_row(lstm, np.zeros((3, 4, 2)))
+
+
+def test_rows_and_time_are_no_sequence_of_one_feature():
+    pulses = np.random.default_rng(0).normal(size=(12, 4))
+    quick = {"training": {"epochs": 1}, "random_state": 0}
+    classifier = SequenceClassifier(model={"units": 2}, **quick).fit(pulses, [0, 1] * 6)
+    with pytest.raises(DataError, match="got an array of several"):
+        check_one(classifier, pulses)
+    check_one(classifier, pulses[0])
+    check_one(classifier, pulses[0][:, None])
+
+
+@pytest.mark.slow
+def test_a_clip_of_lines_is_one_sequence():
+    clips = np.random.default_rng(0).uniform(size=(6, 4, 8, 1))
+    quick = {"model": {"filters": 2}, "training": {"epochs": 1}, "random_state": 0}
+    predictor = VideoPredictor(window=3, horizon=1, dimensions=1, **quick).fit(clips[..., 0])
+    assert predictor.spec_.frame == [8]
+    check_one(predictor, clips[0, ..., 0])
 
 
 @pytest.mark.slow

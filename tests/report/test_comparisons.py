@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_of_many_the_best_are_named():
         made({"model.units": list(range(1, 31))}, lambda c: c["model.units"] / 100), [], "mse"
     )
     assert [t.get_text() for t in figure.axes[0].texts] == [f"units {n}" for n in range(1, 19)]
-    assert "the best 18 have their names" in figure.get_label()
+    assert "names: the best 18" in figure.get_label()
 
 
 def test_lines_of_naive_answers_are_told_apart_and_the_scale_is_said():
@@ -137,6 +138,34 @@ def test_score_over_what_changes_the_data():
     assert all(name in said for name in ("rnn", "gru", "training mean"))
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert lines["training mean"].get_xdata().tolist() == [50, 100]
+
+
+def test_one_path_alone_is_one_line():
+    for vary in ({"data.steps": [50, 100]}, {"data.steps": [50, 100], "model.cell": ["gru"]}):
+        table = made(vary, lambda changes: changes["data.steps"] / 1e4)
+        (axes,) = comparisons.picture(table, list(vary), "mse").axes
+        lines = {line.get_label(): line for line in axes.get_lines()}
+        assert lines.keys() >= {"training mean"}
+        (mine,) = (line for line in axes.get_lines() if line.get_color() == comparisons._LINES[0]
+                   and len(line.get_xdata()) == 2 and line.get_marker() == "o")  # fmt: skip
+        assert mine.get_xdata().tolist() == [50, 100]
+
+
+def test_values_that_share_a_test_part_are_no_axis():
+    table = made({"data.steps": [12, 24, 400]}, lambda _: 0.2)
+    for row in table:
+        object.__setattr__(row, "test", "long" if row.test == "400" else "short")
+    assert comparisons.picture(table, ["data.steps"], "mse") is None
+
+
+def test_names_do_not_overlap_where_a_naive_answer_is_far():
+    table = made({"model.units": list(range(1, 9))}, lambda c: 0.001 * c["model.units"])
+    for axes in comparisons.picture(table, ["model.units"], "mse").axes:
+        low, high = axes.get_ylim()
+        assert high > 0.16
+        places = sorted(text.get_position()[1] for text in axes.texts)
+        gaps = [b - a for a, b in pairwise(places)]
+        assert min(gaps) > 0.99 * (high - low) / 18
 
 
 def test_test_parts_without_an_order_have_no_picture():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kseq.errors import ArtefactError
+from kseq.layers.intervals import WindowSpread
 from kseq.layers.temperature import Temperature
 from kseq.serving.weights import assign, collect
 
@@ -109,3 +110,21 @@ def test_a_temperature_that_was_not_saved_yet_is_one() -> None:
     del saved["0001 scores/bias"]
     with pytest.raises(ArtefactError, match="0001 scores/bias: the model has"):
         assign(new, saved)
+
+
+def spread(*, place: bool) -> keras.Model:
+    """A window and its spread, with a weight or without one."""
+    x = keras.Input((4, 2), name="x")
+    model = keras.Model(x, WindowSpread(name="spread")(keras.layers.Dense(2, name="scores")(x)))
+    assert "0002 spread/least" in collect(model)
+    if not place:
+        model.get_layer("spread")._non_trainable_variables.clear()
+    return model
+
+
+def test_a_least_spread_that_was_not_saved_yet_is_that_of_the_layer() -> None:
+    old, new = spread(place=False), spread(place=True)
+    assert list(collect(old)) == ["0000 scores/kernel", "0001 scores/bias"]
+    new.get_layer("spread").set_floor(3.0)
+    assign(new, collect(old))
+    assert np.asarray(new.get_layer("spread").least).tolist() == [np.float32(0.01)] * 2
