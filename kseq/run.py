@@ -276,7 +276,7 @@ def _explained(estimator: Estimator, data: Dataset) -> tuple[Pictures, list[str]
     def tried(what: str, make: Callable[[], Made]) -> list[Made]:
         try:
             return [make()]
-        except Exception as error:
+        except Exception as error:  # the training must not be lost for it
             remarks.append(left_out(what, error))
             return []
 

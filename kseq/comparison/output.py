@@ -50,6 +50,6 @@ def write(
             with results.writing():
                 canvas.write(figure, folder / name)
             written.append(folder / name)
-        except Exception as error:
+        except Exception as error:  # the table must not be lost for it
             remarks.append(left_out(name, error))
     return written, remarks

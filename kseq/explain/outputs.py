@@ -111,6 +111,7 @@ def _of_tag(tagger: SequenceTagger, scores: np.ndarray, output: Any, texts: Text
         place, tag = _surest(tagger, tokens, predicted), None
     elif isinstance(output, tuple) and len(output) == 2:
         place, tag = output
+        output = place if tag is None else output
     else:
         place, tag = output, None
     if isinstance(place, str) and place in tokens:

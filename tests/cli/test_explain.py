@@ -68,7 +68,7 @@ def test_what_the_model_does_not_have_is_refused(refused, run, folder, long):
 
 
 @pytest.mark.slow
-def test_a_text_is_explained(run, folder, saved_text):
+def test_a_text_is_explained(run, refused, folder, saved_text):
     slots = saved_text("slots")
     text = ["--text", "meet Ana Müller in Rome"]
     done = run("explain", slots, *text, "--picture", "why.png")
@@ -83,6 +83,7 @@ def test_a_text_is_explained(run, folder, saved_text):
     assert found["output"] == "score of label fly"
     found = run("explain", slots, *text, "--of", "Rome", "--json").json
     assert found["output"].endswith("at 'Rome' (token 4)")
+    assert "got 'Rom'\n" in refused(4, "explain", slots, *text, "--of", "Rom")
     done = run("explain", slots, *text, "--what", "gates")
     assert "lstm_1_both_ways, backward: gates open on average: input" in done.out
     done = run("explain", slots, "--what", "reach", "--streaming")
